@@ -1,0 +1,21 @@
+/*
+ * blob.h - the file of a stored blob.  Any thread.
+ */
+#ifndef STORE_BLOB_H
+#define STORE_BLOB_H
+
+#include <stdint.h>
+
+#include "common/digest.h"
+#include "common/err.h"
+#include "common/shared_fd.h"
+
+struct store;
+
+/* Opens the file of DIGEST and checks that it is SIZE bytes long.  On failure
+ * (missing, short, unreadable) NULL: quarantined by the caller, who goes on as
+ * for a miss. */
+struct shared_fd *blob_open(struct store *, const struct digest *,
+    uint64_t size, struct err *err);
+
+#endif
