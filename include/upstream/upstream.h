@@ -1,0 +1,59 @@
+/*
+ * upstream.h - the live state of upstreams and their endpoints.
+ *
+ * The configuration says which endpoints there are; here is how they are
+ * doing: the breaker, the last error, what is left of a rate limit, whether
+ * wrong bytes came lately, and the shared tokens.  State is kept by upstream
+ * and endpoint name, so it survives a reload.
+ *
+ * Threads: origin loop only.
+ */
+#ifndef UPSTREAM_UPSTREAM_H
+#define UPSTREAM_UPSTREAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/config.h"
+#include "common/err.h"
+#include "loop/loop.h"
+
+struct upstreams;
+struct work_pool;
+
+/* POOL reads layouts and runs credential helpers. */
+struct upstreams *upstreams_new(struct loop *origin, struct work_pool *pool,
+    struct err *err);
+/* All fetches must be closed.  NULL is fine. */
+void upstreams_free(struct upstreams *);
+
+/* May a request be sent there now?  Else *wait_ms tells when to look again. */
+bool upstream_may_try(struct upstreams *, const struct config_upstream *,
+    const struct config_endpoint *, uint64_t *wait_ms);
+
+/* It sent wrong bytes: for the next hour all its blobs are held back whole. */
+void upstream_distrust(struct upstreams *, const struct config_upstream *,
+    const struct config_endpoint *);
+bool upstream_is_distrusted(struct upstreams *, const struct config_upstream *,
+    const struct config_endpoint *);
+
+enum breaker_state { BREAKER_CLOSED, BREAKER_HALF_OPEN, BREAKER_OPEN };
+
+/* A copy of how one endpoint is doing, for people. */
+struct endpoint_report {
+	char upstream[256];
+	char endpoint[256];
+	bool was_tried;
+	bool is_up;
+	enum breaker_state breaker;
+	int64_t last_ok_at;   /* s, wall; 0: never */
+	int64_t last_fail_at;
+	char last_error[ERR_TEXT_MAX];
+	int64_t ratelimit_remaining; /* -1: not told */
+	bool is_distrusted;
+};
+size_t upstreams_report(struct upstreams *, const struct config *,
+    struct endpoint_report *out, size_t max);
+
+#endif
