@@ -44,7 +44,7 @@ unsigned loop_drain(struct loop *);
 
 void loop_post(struct loop *, struct letter *); /* any thread */
 bool loop_is_here(const struct loop *);         /* am I on its thread? */
-/* Monotonic ms, read once per wake-up. */
+/* Monotonic ms, coarse and cheap: the clock that this loop's timers run by. */
 uint64_t loop_now_ms(const struct loop *);
 const char *loop_name(const struct loop *);
 struct event_base *loop_base(struct loop *); /* for loop/ and http/ */
