@@ -68,8 +68,11 @@ void reply_bytes(struct exchange *, struct str bytes);
 
 /*
  * The body is LENGTH bytes of FD from OFFSET (FD is taken).  Only bytes below
- * the file offset ALLOWED are sent; reply_allow() raises it as more may be
- * read, and never lowers it.  Files are sent without waiting for a disk: what
+ * the file offset ALLOWED are sent; reply_allow() sets it: higher as more may
+ * be read, lower (below the position: stop where you are) when bytes not yet
+ * sent turned out wrong.  reply_file(), reply_allow() and reply_swap() send
+ * nothing inside the call but from the loop, so reply_position() is exact
+ * between them.  Files are sent without waiting for a disk: what
  * is not in the page cache is read ahead on a work thread first.
  */
 void reply_file(struct exchange *, struct shared_fd *fd, uint64_t offset,
