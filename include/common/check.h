@@ -21,7 +21,9 @@ _Noreturn void check_failed(const char *what, const char *file, int line);
 #define unreachable(why) check_failed(why, __FILE__, __LINE__)
 
 /* The object that holds MEMBER, given a pointer to MEMBER. */
+/* clang-format off */
 #define container_of(ptr, type, member)                                        \
 	((type *)(void *)((char *)(ptr) - offsetof(type, member)))
+/* clang-format on */
 
 #endif

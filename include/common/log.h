@@ -33,11 +33,15 @@ struct log_field {
 	const struct digest *d;
 };
 
-#define LOG_STR(k, v) ((struct log_field){ .type = LOG_T_STR, .key = (k), .s = (v) })
+#define LOG_STR(k, v)                                                          \
+	((struct log_field){ .type = LOG_T_STR, .key = (k), .s = (v) })
 #define LOG_Z(k, v) LOG_STR(k, str_of(v))
-#define LOG_U64(k, v) ((struct log_field){ .type = LOG_T_U64, .key = (k), .u = (v) })
-#define LOG_I64(k, v) ((struct log_field){ .type = LOG_T_I64, .key = (k), .i = (v) })
-#define LOG_DIGEST(k, v) ((struct log_field){ .type = LOG_T_DIGEST, .key = (k), .d = (v) })
+#define LOG_U64(k, v)                                                          \
+	((struct log_field){ .type = LOG_T_U64, .key = (k), .u = (v) })
+#define LOG_I64(k, v)                                                          \
+	((struct log_field){ .type = LOG_T_I64, .key = (k), .i = (v) })
+#define LOG_DIGEST(k, v)                                                       \
+	((struct log_field){ .type = LOG_T_DIGEST, .key = (k), .d = (v) })
 #define LOG_ERR(e) LOG_Z("error", (e)->text)
 
 void log_setup(enum log_level, enum log_format); /* any time */

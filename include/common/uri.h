@@ -15,8 +15,8 @@
 bool uri_decode(struct arena *, struct str, struct str *out);
 /* The first value of KEY in "a=1&b=2", decoded ('+' is a plus sign).  False
  * when a value is there but broken; *out has p == NULL when there is none. */
-bool uri_query(struct arena *, struct str query, struct str key,
-    struct str *out);
+bool uri_query(
+    struct arena *, struct str query, struct str key, struct str *out);
 /* Appends TEXT, escaping all but unreserved characters and those in KEEP. */
 void uri_encode(struct buf *, struct str text, const char *keep);
 

@@ -24,8 +24,8 @@ struct work {
 };
 
 /* NAME is kept by reference and shows as the threads' name. */
-struct work_pool *work_pool_new(const char *name, unsigned n_threads,
-    struct err *err);
+struct work_pool *work_pool_new(
+    const char *name, unsigned n_threads, struct err *err);
 /* Runs what is queued (and what that submits), posts its results, joins. NULL
  * is fine. */
 void work_pool_free(struct work_pool *);
