@@ -25,15 +25,19 @@ struct challenge {
 };
 
 /* The best challenge of one header value, which may hold several: Bearer with
- * a realm, else Basic, else NONE.  False when it is malformed. */
+ * a realm, else Basic, else NONE.  False when it is malformed or the arena is
+ * full. */
 bool challenge_parse(struct arena *, struct str header, struct challenge *);
 
+#define TOKEN_LIFETIME_MAX_S 86400
+
 struct token_reply {
-	char *token;         /* owned by the caller */
+	char *token;         /* visible ASCII; owned by the caller */
 	uint64_t lifetime_s; /* expires_in; 60 when absent, at least 1 */
 };
 
-err_checked int token_reply_parse(struct str json, struct token_reply *,
-    struct err *err);
+/* ERR_UPSTREAM_BROKEN; no byte of JSON gets into the sentence. */
+err_checked int token_reply_parse(
+    struct str json, struct token_reply *, struct err *err);
 
 #endif

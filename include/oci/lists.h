@@ -22,18 +22,21 @@ enum list_kind { LIST_TAGS, LIST_REFERRERS };
 
 struct list_pages *list_pages_new(enum list_kind, size_t max_bytes);
 void list_pages_free(struct list_pages *); /* NULL is fine */
-/* Adds the body of one upstream page. */
-err_checked int list_pages_add(struct list_pages *, struct str body,
-    struct err *err);
+/* Adds the body of one upstream page.  MAX_BYTES is for all bodies together;
+ * ERR_TOO_LARGE, ERR_UPSTREAM_BROKEN.  After an error the pages are spoilt. */
+err_checked int list_pages_add(
+    struct list_pages *, struct str body, struct err *err);
 /* The gathered document: for tags sorted and without doubles (one JSON array
- * of strings), for referrers an image index. */
-err_checked int list_pages_document(struct list_pages *, struct buf *out,
-    struct err *err);
+ * of strings), for referrers an image index.  What breaks the grammar of tags
+ * or digests is left out. */
+err_checked int list_pages_document(
+    struct list_pages *, struct buf *out, struct err *err);
 
 /*
  * The tag list of REPOSITORY in DOCUMENT: up to N tags (N < 0: all) that sort
  * after LAST (empty: from the start), byte by byte.  *has_more tells that a
- * `Link: rel="next"` is due, and *last_shown (into OUT's bytes) its `last`.
+ * `Link: rel="next"` is due, and LAST_SHOWN gets the `last` for it.  ERR_DISK
+ * when DOCUMENT is none of ours.  OUT is appended to, also before an error.
  */
 struct tags_page {
 	struct str repository;

@@ -21,7 +21,7 @@
 #define MANIFEST_MAX_BYTES (4u << 20) /* what clients accept, too */
 
 enum manifest_part {
-	PART_CHILD,   /* a manifest of an index */
+	PART_CHILD, /* a manifest of an index */
 	PART_CONFIG,
 	PART_LAYER,   /* layers of an image, blobs of an artifact */
 	PART_SUBJECT, /* what it refers to */

@@ -30,8 +30,7 @@ enum route_kind {
 
 struct route {
 	enum route_kind kind;
-	struct str repository; /* as the upstream calls it, after
-	                          route_upstream() */
+	struct str repository; /* as the upstream calls it: route_upstream() */
 	bool is_by_digest;
 	struct digest digest; /* when is_by_digest */
 	struct str tag;       /* MANIFEST, when not is_by_digest */
@@ -43,8 +42,8 @@ struct route {
  * the grammar), ERR_NOT_FOUND (not a path of this API).  The repository is
  * checked by route_upstream(), since a prefix may hold a port.
  */
-err_checked int route_parse(struct arena *, struct str path, struct route *,
-    struct err *err);
+err_checked int route_parse(
+    struct arena *, struct str path, struct route *, struct err *err);
 /* NS and HOST may be empty.  ERR_NAME_UNKNOWN, ERR_NAME_INVALID.  Nothing to
  * do for ROUTE_BASE. */
 err_checked int route_upstream(struct arena *, const struct config *,
