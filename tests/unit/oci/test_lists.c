@@ -115,6 +115,13 @@ gather_bad_tags(void **state)
 	expect_bad_page(LIST_TAGS, "{\"tags\":[\"a\\u0000\"]}");
 }
 
+/* clang-format off */
+#define FULL                                                                   \
+	"{\"mediaType\":\"m\",\"digest\":\"" D2 "\",\"size\":7,"               \
+	"\"annotations\":{\"k\":\"\xc3\xa9\\n\"},"                              \
+	"\"artifactType\":\"t\",\"x\":[1,-2,null,true]}"
+/* clang-format on */
+
 static void
 gather_referrers(void **state)
 {
@@ -124,14 +131,8 @@ gather_referrers(void **state)
 	    PAGES("{\"schemaVersion\":2,\"manifests\":null}"), INDEX(""));
 	/* In order, with all members, also those we do not know. */
 	expect_document(LIST_REFERRERS,
-	    PAGES(INDEX("{\"mediaType\":\"m\",\"digest\":\"" D2
-			"\",\"size\":7,\"annotations\":{\"k\":\"\xc3\xa9\\n\"},"
-			"\"artifactType\":\"t\",\"x\":[1,-2,null,true]}"),
-		"{\"manifests\":[" REF(D1, "u") "]}"),
-	    INDEX("{\"mediaType\":\"m\",\"digest\":\"" D2
-		  "\",\"size\":7,\"annotations\":{\"k\":\"\xc3\xa9\\n\"},"
-		  "\"artifactType\":\"t\",\"x\":[1,-2,null,true]}," REF(
-		      D1, "u")));
+	    PAGES(INDEX(FULL), "{\"manifests\":[" REF(D1, "u") "]}"),
+	    INDEX(FULL "," REF(D1, "u")));
 	/* A digest that nobody could ask us for. */
 	expect_document(LIST_REFERRERS,
 	    PAGES(INDEX(REF("md5:1", "t") "," REF(D1, "t"))),

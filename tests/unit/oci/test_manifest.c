@@ -67,18 +67,34 @@ expect_invalid(const char *json)
 	expect_invalid_str(str_of(json));
 }
 
+/* clang-format off */
+static const char image[] =
+    "{\"schemaVersion\":2,"
+    "\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\","
+    "\"config\":"
+        TYPED("application/vnd.oci.image.config.v1+json", D1, "1469") ","
+    "\"layers\":["
+        TYPED("application/vnd.oci.image.layer.v1.tar+gzip", D2, "29126484") ","
+        LINK(D4, "0") "],"
+    "\"annotations\":{\"a\":\"b\"}}";
+
+static const char artifact[] =
+    "{\"mediaType\":\"application/vnd.oci.artifact.manifest.v1+json\","
+    "\"artifactType\":\"application/vnd.example.sbom\","
+    "\"blobs\":[" LINK(D1, "10") "," LINK(D2, "20") "],"
+    "\"subject\":" LINK(D3, "30") "}";
+
+static const char image_as_artifact[] =
+    "{\"artifactType\":\"a/t\","
+    "\"config\":" TYPED("application/vnd.oci.empty.v1+json", D1, "2") ","
+    "\"layers\":[],"
+    "\"subject\":" LINK(D2, "3") "}";
+/* clang-format on */
+
 static void
 oci_image(void **state)
 {
-	struct manifest *m = parse(
-	    "{\"schemaVersion\":2,"
-	    "\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\","
-	    "\"config\":" TYPED("application/vnd.oci.image.config.v1+json", D1,
-		"1469") ",\"layers\":[" TYPED("application/"
-					      "vnd.oci.image.layer.v1.tar+gzip",
-		D2,
-		"29126484") "," LINK(D4, "0") "],"
-					      "\"annotations\":{\"a\":\"b\"}}");
+	struct manifest *m = parse(image);
 
 	(void)state;
 	assert_false(m->is_index);
@@ -150,13 +166,7 @@ indexes(void **state)
 static void
 artifacts(void **state)
 {
-	struct manifest *m =
-	    parse("{\"mediaType\":"
-		  "\"application/vnd.oci.artifact.manifest.v1+json\","
-		  "\"artifactType\":\"application/vnd.example.sbom\","
-		  "\"blobs\":[" LINK(D1, "10") "," LINK(
-		      D2, "20") "],"
-				"\"subject\":" LINK(D3, "30") "}");
+	struct manifest *m = parse(artifact);
 
 	(void)state;
 	assert_false(m->is_index);
@@ -174,9 +184,7 @@ artifacts(void **state)
 	manifest_free(m);
 
 	/* An image manifest as an artifact: its own type before config's. */
-	m = parse("{\"artifactType\":\"a/t\",\"config\":" TYPED(
-	    "application/vnd.oci.empty.v1+json", D1,
-	    "2") ",\"layers\":[],\"subject\":" LINK(D2, "3") "}");
+	m = parse(image_as_artifact);
 	assert_string_equal(m->artifact_type, "a/t");
 	expect_link(m, 1, PART_SUBJECT, D2, 3);
 	manifest_free(m);
