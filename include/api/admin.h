@@ -6,7 +6,11 @@
  * address (config_load() lets that be loopback only).  /healthz and /readyz are
  * open.  Errors: {"errors":[{"code","message","field","line"}]}.
  *
- * Threads: admin loop only, but for admin_new() before it starts.
+ * Threads: admin loop only, but for admin_new() before it starts, and
+ * admin_set_draining(), which any thread may call.
+ *
+ * Two answers ask the origin loop by letter.  At the end both loops are joined
+ * and drained (loop_drain()) before upstreams and admin are freed.
  */
 #ifndef API_ADMIN_H
 #define API_ADMIN_H
@@ -22,10 +26,10 @@ struct upstreams;
 
 struct admin_spec {
 	struct loop *admin;
-	struct loop *origin;         /* where upstreams live */
+	struct loop *origin; /* where upstreams live */
 	struct upstreams *upstreams;
 	struct store *store;
-	int64_t started_at;          /* s, wall */
+	int64_t started_at; /* s, wall */
 };
 
 struct admin *admin_new(const struct admin_spec *, struct err *err);

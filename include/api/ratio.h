@@ -17,7 +17,8 @@ enum ratio_window { WINDOW_5M, WINDOW_15M, WINDOW_1H, WINDOW_COUNT };
 
 struct ratio *ratio_new(struct loop *admin); /* NULL when out of memory */
 void ratio_free(struct ratio *);             /* NULL is fine */
-/* Millionths. */
+void ratio_sample(struct ratio *);           /* what the timer does */
+/* Millionths, from now back. */
 uint64_t ratio_requests(const struct ratio *, enum ratio_window);
 uint64_t ratio_bytes(const struct ratio *, enum ratio_window);
 

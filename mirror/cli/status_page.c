@@ -1,0 +1,324 @@
+/*
+ * status_page.c - status as people like it: one screen, units, a table.
+ *
+ * The columns of the table are measured in a first walk over the endpoints
+ * and printed in a second.  Fields that a server does not send count as zero.
+ */
+#include <stdbool.h>
+#include <string.h>
+#include <time.h>
+
+#include "cli_int.h"
+#include "common/str.h"
+
+#define CELL_MAX 160
+#define TEXT_MAX 32
+
+enum column {
+	C_UPSTREAM,
+	C_ENDPOINT,
+	C_LINK,
+	C_STATE,
+	C_LAST_OK,
+	C_NOTE,
+	COLUMNS
+};
+
+static const char *const headings[COLUMNS] = {
+	[C_UPSTREAM] = "UPSTREAM",
+	[C_ENDPOINT] = "ENDPOINT",
+	[C_LINK] = "LINK",
+	[C_STATE] = "STATE",
+	[C_LAST_OK] = "LAST OK",
+	[C_NOTE] = "NOTE",
+};
+
+struct row {
+	char cells[COLUMNS][CELL_MAX];
+};
+
+/* ---- fields of the answers ---------------------------------------------- */
+
+/* "store.used_bytes"; NULL when it is not there. */
+static const json_t *
+field(const json_t *value, const char *path)
+{
+	struct str rest = str_of(path), key;
+
+	while (str_cut(&rest, '.', &key))
+		value = json_object_getn(value, key.p, key.n);
+	return value;
+}
+
+static double
+number(const json_t *value, const char *path)
+{
+	return json_number_value(field(value, path));
+}
+
+static const char *
+text(const json_t *value, const char *path)
+{
+	const char *z = json_string_value(field(value, path));
+
+	return z != NULL ? z : "-";
+}
+
+/* Wall seconds of an RFC 3339 text as we write them; 0 when there is none. */
+static int64_t
+when(const json_t *value, const char *path)
+{
+	struct tm tm = { .tm_isdst = 0 };
+
+	if (strptime(text(value, path), "%Y-%m-%dT%H:%M:%S", &tm) == NULL)
+		return 0;
+	return timegm(&tm);
+}
+
+/* ---- amounts ------------------------------------------------------------ */
+
+static const char *
+show_bytes(double bytes, char out[TEXT_MAX])
+{
+	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB" };
+	size_t unit = 0;
+
+	while (bytes >= 1024 && unit + 1 < sizeof(units) / sizeof(units[0])) {
+		bytes /= 1024;
+		unit++;
+	}
+	(void)snprintf(out, TEXT_MAX, unit == 0 ? "%.0f %s" : "%.1f %s", bytes,
+	    units[unit]);
+	return out;
+}
+
+static const char *
+show_duration(int64_t s, char out[TEXT_MAX])
+{
+	static const struct {
+		int64_t s;
+		const char *name;
+		int64_t rest_s;
+		const char *rest_name;
+	} steps[] = {
+		{ 86400, "d", 3600, "h" },
+		{ 3600, "h", 60, "min" },
+		{ 60, "min", 1, "s" },
+	};
+
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		if (s < steps[i].s)
+			continue;
+		(void)snprintf(out, TEXT_MAX, "%lld %s %lld %s",
+		    (long long)(s / steps[i].s), steps[i].name,
+		    (long long)(s % steps[i].s / steps[i].rest_s),
+		    steps[i].rest_name);
+		return out;
+	}
+	(void)snprintf(out, TEXT_MAX, "%lld s", (long long)(s > 0 ? s : 0));
+	return out;
+}
+
+/* ---- the head of the page ----------------------------------------------- */
+
+static void
+print_mirror(FILE *to, const json_t *status)
+{
+	bool is_ready = json_is_true(field(status, "ready"));
+	bool is_draining = json_is_true(field(status, "draining"));
+	char up[TEXT_MAX];
+
+	fprintf(to, "railhead %s: %s, up %s, version %s (%s)\n\n",
+	    text(status, "region"),
+	    is_ready          ? "ready"
+		: is_draining ? "draining"
+			      : "not ready",
+	    show_duration((int64_t)number(status, "uptime_s"), up),
+	    text(status, "version"), text(status, "commit"));
+}
+
+static void
+print_store(FILE *to, const json_t *status)
+{
+	char used[TEXT_MAX], capacity[TEXT_MAX], draft[TEXT_MAX],
+	    free_bytes[TEXT_MAX];
+	double most = number(status, "store.capacity_bytes");
+	double share =
+	    number(status, "store.used_bytes") / (most > 0 ? most : 1);
+
+	fprintf(to,
+	    "%-12s %s of %s (%.0f %%), %.0f objects, drafts %s, %s free\n"
+	    "%-12s %s\n",
+	    "store", show_bytes(number(status, "store.used_bytes"), used),
+	    show_bytes(most, capacity), share * 100,
+	    number(status, "store.objects"),
+	    show_bytes(number(status, "store.draft_bytes"), draft),
+	    show_bytes(number(status, "store.free_bytes"), free_bytes), "",
+	    text(status, "store.path"));
+}
+
+static void
+print_traffic(FILE *to, const json_t *status)
+{
+	const char *separator = "";
+	const char *result;
+	json_t *count;
+
+	fprintf(
+	    to, "%-12s %.0f\n", "connections", number(status, "connections"));
+	fprintf(to, "%-12s %.0f running, %.0f readers\n", "fills",
+	    number(status, "fills.running"), number(status, "fills.readers"));
+	fprintf(to, "%-12s ", "requests");
+	json_object_foreach((json_t *)field(status, "requests"), result, count)
+	{
+		fprintf(to, "%s%s %.0f", separator, result,
+		    json_number_value(count));
+		separator = ", ";
+	}
+	fprintf(to, "\n");
+}
+
+static void
+print_ratio(FILE *to, const json_t *status)
+{
+	static const char *const by[] = { "requests", "bytes" };
+
+	fprintf(
+	    to, "\n%-12s %8s %8s %8s\n", "hit ratio", "5 min", "15 min", "1 h");
+	for (size_t i = 0; i < 2; i++) {
+		const json_t *ratio =
+		    json_object_get(field(status, "hit_ratio"), by[i]);
+
+		fprintf(to, "  %-10s %7.2f%% %7.2f%% %7.2f%%\n", by[i],
+		    number(ratio, "5m") * 100, number(ratio, "15m") * 100,
+		    number(ratio, "1h") * 100);
+	}
+}
+
+/* ---- the table of upstreams --------------------------------------------- */
+
+static void
+set_cell(struct row *row, enum column c, const char *value)
+{
+	(void)str_printable(str_of(value), row->cells[c], CELL_MAX);
+}
+
+static void
+set_note(struct row *row, const json_t *endpoint)
+{
+	const json_t *left = field(endpoint, "ratelimit_remaining");
+	const char *breaker = text(endpoint, "breaker");
+	bool is_up = json_is_true(field(endpoint, "up"));
+	bool is_distrusted = json_is_true(field(endpoint, "distrusted"));
+	char note[CELL_MAX] = "";
+	size_t n = 0;
+
+	if (strcmp(breaker, "closed") != 0)
+		n += (size_t)snprintf(
+		    note, sizeof(note), "breaker %s; ", breaker);
+	if (is_distrusted)
+		n += (size_t)snprintf(
+		    note + n, sizeof(note) - n, "sent wrong bytes; ");
+	if (json_is_integer(left))
+		n += (size_t)snprintf(note + n, sizeof(note) - n,
+		    "%lld requests left; ",
+		    (long long)json_integer_value(left));
+	if (!is_up)
+		(void)snprintf(note + n, sizeof(note) - n, "%s",
+		    text(endpoint, "last_error"));
+	else if (n > 0)
+		note[n - 2] = '\0';
+	set_cell(row, C_NOTE, note);
+}
+
+static void
+set_row(struct row *row, const json_t *upstream, size_t i, int64_t now_s)
+{
+	const json_t *endpoint =
+	    json_array_get(field(upstream, "endpoints"), i);
+	bool is_up = json_is_true(field(endpoint, "up"));
+	bool was_tried = json_is_true(field(endpoint, "tried"));
+	int64_t ok_at = when(endpoint, "last_ok_at");
+	char ago[TEXT_MAX];
+
+	set_cell(row, C_UPSTREAM, i == 0 ? text(upstream, "name") : "");
+	set_cell(row, C_ENDPOINT, text(endpoint, "name"));
+	set_cell(row, C_LINK, text(endpoint, "link"));
+	set_cell(row, C_STATE, !was_tried ? "untried" : is_up ? "up" : "down");
+	set_cell(row, C_LAST_OK,
+	    ok_at > 0 ? show_duration(now_s - ok_at, ago) : "-");
+	set_note(row, endpoint);
+}
+
+static void
+measure_row(const struct row *row, int widths[COLUMNS])
+{
+	for (int c = 0; c < COLUMNS; c++) {
+		int n = (int)strlen(row->cells[c]);
+
+		if (n > widths[c])
+			widths[c] = n;
+	}
+}
+
+static void
+print_row(FILE *to, const struct row *row, const int widths[COLUMNS])
+{
+	char line[COLUMNS * (CELL_MAX + 2)];
+	int n = 0;
+
+	for (int c = 0; c < COLUMNS; c++)
+		n += snprintf(line + n, sizeof(line) - (size_t)n, "%-*s  ",
+		    widths[c], row->cells[c]);
+	while (n > 0 && line[n - 1] == ' ')
+		n--;
+	fprintf(to, "%.*s\n", n, line);
+}
+
+/* Prints the endpoints when TO is given, measures them else. */
+static void
+walk_endpoints(
+    FILE *to, const json_t *upstreams, int64_t now_s, int widths[COLUMNS])
+{
+	for (size_t u = 0; u < json_array_size(upstreams); u++) {
+		const json_t *upstream = json_array_get(upstreams, u);
+		size_t n = json_array_size(field(upstream, "endpoints"));
+
+		for (size_t i = 0; i < n; i++) {
+			struct row row;
+
+			set_row(&row, upstream, i, now_s);
+			if (to != NULL)
+				print_row(to, &row, widths);
+			else
+				measure_row(&row, widths);
+		}
+	}
+}
+
+static void
+print_upstreams(FILE *to, const json_t *upstreams, int64_t now_s)
+{
+	int widths[COLUMNS] = { 0 };
+	struct row head;
+
+	for (int c = 0; c < COLUMNS; c++)
+		set_cell(&head, (enum column)c, headings[c]);
+	measure_row(&head, widths);
+	walk_endpoints(NULL, upstreams, now_s, widths);
+	print_row(to, &head, widths);
+	walk_endpoints(to, upstreams, now_s, widths);
+}
+
+void
+status_page(
+    FILE *to, const json_t *status, const json_t *upstreams, int64_t now_s)
+{
+	print_mirror(to, status);
+	print_store(to, status);
+	print_traffic(to, status);
+	print_ratio(to, status);
+	fprintf(to, "\n%-12s %.0f up, %.0f down\n\n", "upstreams",
+	    number(status, "upstreams.up"), number(status, "upstreams.down"));
+	print_upstreams(to, upstreams, now_s);
+}
