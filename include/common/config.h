@@ -1,11 +1,12 @@
 /*
  * config.h - the configuration: one immutable, counted snapshot.
  *
- * config_load() reads a YAML file (conf/railhead.yaml shows every option with
- * its default) into a new snapshot or says what is wrong, with file, line, what
- * was found and what is allowed.  Nobody changes a snapshot; a reload makes a
- * new one, and whoever works with the old one keeps his reference until he is
- * done.  All pointers inside live as long as the snapshot.  Any thread.
+ * config_load() reads a YAML file into a new snapshot or says what is wrong,
+ * with file, line, what was found and what is allowed.  tbl/options.h has a row
+ * for each option; conf/railhead.yaml shows them all with their defaults.
+ * Nobody changes a snapshot; a reload makes a new one, and whoever works with
+ * the old one keeps his reference until he is done.  All pointers inside live
+ * as long as the snapshot.  Any thread.
  *
  * Units: rates in bits per second as in the file, kept as bytes per second;
  * times in ms, but for tags' ttl and stale (s); shares and ratios in
@@ -22,6 +23,7 @@
 #include "common/err.h"
 #include "common/log.h"
 #include "common/str.h"
+#include "common/units.h" /* RATE_UNLIMITED */
 
 #define CONFIG_DEFAULT_PATH "/etc/railhead/railhead.yaml"
 
@@ -68,10 +70,8 @@ enum link_class {
 };
 const char *link_class_name(enum link_class);
 
-#define RATE_UNLIMITED UINT64_MAX
-
 struct config_window {
-	unsigned days;    /* bit 0 = Monday */
+	unsigned days;     /* on which it begins; bit 0 = Monday */
 	unsigned from_min; /* minutes since midnight, 0..1439 */
 	unsigned to_min;   /* 1..1440; below from_min: over midnight */
 	uint64_t rate;     /* bytes/s; RATE_UNLIMITED when not given */
@@ -81,7 +81,7 @@ struct config_window {
 
 struct config_link {
 	const char *name;
-	uint64_t rate; /* bytes/s or RATE_UNLIMITED */
+	uint64_t rate;    /* bytes/s or RATE_UNLIMITED */
 	uint64_t prewarm; /* bytes/s; 0: off; RATE_UNLIMITED: as rate */
 	unsigned connections;
 	uint64_t overhead;            /* millionths */
@@ -125,7 +125,7 @@ struct config_upstream {
 	size_t n_endpoints;
 	struct config_auth auth;
 	enum visibility visibility;
-	unsigned denied_status; /* what a client is told when denied: 403, 404 */
+	unsigned denied_status; /* what clients are told when denied */
 	uint64_t ratelimit_floor;
 	size_t index; /* place in config.upstreams */
 };
@@ -183,25 +183,29 @@ struct config {
 };
 
 struct config *config_load(const char *path, struct err *err);
+/* The same, and the files that it names (certificates, tokens, credentials)
+ * must be there and readable: for `railhead check` and the start. */
+struct config *config_load_checked(const char *path, struct err *err);
 /* Of YAML text, for tests and fuzzers; PATH is named in messages. */
 struct config *config_parse(const char *path, struct str yaml, struct err *err);
 struct config *config_ref(struct config *); /* atomic count */
 void config_unref(struct config *);         /* NULL is fine */
 
-/* The snapshot in force, process-wide.  config_now() returns a reference. */
+/* The snapshot in force, process-wide.  config_now() returns a reference; NULL
+ * before the first config_set() and after config_set(NULL). */
 struct config *config_now(void);
 void config_set(struct config *); /* takes the caller's reference */
 
 /* The upstream that a client names: by name or alias, lower-cased, default
  * ports (:443, :80) stripped.  NULL when unknown. */
-const struct config_upstream *config_find_upstream(const struct config *,
-    struct str name);
-/* The first rule that matches "REPO:TAG". */
-struct config_tag_rule config_tag_rule(const struct config *, struct str repo,
-    struct str tag);
+const struct config_upstream *config_find_upstream(
+    const struct config *, struct str name);
+/* The first rule that matches "REPO:TAG"; where none does, the default one. */
+struct config_tag_rule config_tag_rule(
+    const struct config *, struct str repo, struct str tag);
 /* Index into rings of a site or, when no rule names it, of its address; 0 when
  * none matches. */
-size_t config_ring(const struct config *, struct str site,
-    const struct sockaddr *);
+size_t config_ring(
+    const struct config *, struct str site, const struct sockaddr *);
 
 #endif

@@ -5,8 +5,9 @@
  *	  - {name: grafana, role: read, token: "..."}
  *
  * Roles: read (see, gates, metrics), release (and releases), operate (all).
- * Tokens are compared in constant time and never shown.  A loaded table is
- * immutable; any thread.
+ * The file must not be open to others, tokens have 16 bytes at least, names and
+ * tokens are unique.  Tokens are compared in constant time and never shown.  A
+ * loaded table is immutable; any thread.
  */
 #ifndef COMMON_TOKENS_H
 #define COMMON_TOKENS_H
@@ -21,7 +22,7 @@ struct tokens;
 struct tokens *tokens_load(const char *path, struct err *err);
 void tokens_free(struct tokens *); /* NULL is fine */
 /* ROLE_NONE when unknown; *name (may be NULL) points into the table. */
-enum role tokens_role(const struct tokens *, struct str token,
-    const char **name);
+enum role tokens_role(
+    const struct tokens *, struct str token, const char **name);
 
 #endif
