@@ -243,19 +243,35 @@ set_site(struct config_reader *r, const struct option *o,
 
 /* ---- places ------------------------------------------------------------ */
 
+/* What stands before an '@' may be a password: it is not repeated. */
+static int
+take_url(struct config_reader *r, const struct option *o,
+    const struct yaml_node *node, struct url *url)
+{
+	struct str text = node->text;
+	const char *hidden = "";
+	char shown[100];
+
+	if (text.n <= PATH_BYTES_MAX && url_parse(text, o->min, url))
+		return 0;
+	while (str_index(text, '@') < text.n) {
+		text = str_from(text, str_index(text, '@') + 1);
+		hidden = "...@";
+	}
+	return config_mistake(r, node,
+	    "\"%s%s\" is not a URL; write it like https://host.example.com, "
+	    "with one of %s",
+	    hidden, str_printable(text, shown, sizeof(shown)), o->min);
+}
+
 static int
 set_url(struct config_reader *r, const struct option *o,
     const struct yaml_node *node, void *field)
 {
 	struct url url;
-	char shown[100];
 
-	if (!url_parse(node->text, o->min, &url) ||
-	    node->text.n > PATH_BYTES_MAX)
-		return config_mistake(r, node,
-		    "\"%s\" is not a URL; write it like "
-		    "https://registry.example.com, with one of %s",
-		    str_printable(node->text, shown, sizeof(shown)), o->min);
+	if (take_url(r, o, node, &url) != 0)
+		return -1;
 	if (url.user.p != NULL)
 		return config_mistake(r, node,
 		    "the URL holds a user; leave out what is before the @ and "
@@ -263,19 +279,14 @@ set_url(struct config_reader *r, const struct option *o,
 	return keep_text(r, url.origin, field);
 }
 
-/* Never shows its text, which may hold a password. */
 static int
 set_proxy(struct config_reader *r, const struct option *o,
     const struct yaml_node *node, void *field)
 {
 	struct url url;
 
-	if (!url_parse(node->text, o->min, &url) ||
-	    node->text.n > PATH_BYTES_MAX)
-		return config_mistake(r, node,
-		    "is not a proxy's URL; write it like "
-		    "http://proxy.example.com:3128, with one of %s",
-		    o->min);
+	if (take_url(r, o, node, &url) != 0)
+		return -1;
 	return keep_text(r, url.origin, field);
 }
 

@@ -182,7 +182,7 @@ test_links(void **state)
 		{ LINK("shares: {prewarm: 45.5%}"), "3: links.fibre.shares: add up to 50.5%; at most 50%", "" },
 		{ LINK("quota: {bytes: 1GB, reserve: 1GiB}"), "3: links.fibre.quota: the reserve is larger than bytes", "" },
 		{ LINK("quota: {reserve: 1}"), "3: links.fibre.quota: the reserve is larger than bytes", "" },
-		{ LINK("proxy: ftp://me:secret@a.io"), "3: links.fibre.proxy: is not a proxy's URL", "http, https, socks5, socks5h" },
+		{ LINK("proxy: ftp://me:secret@a.io"), "3: links.fibre.proxy: \"...@a.io\" is not a URL", "http, https, socks5, socks5h" },
 		{ LINK("windows: [{days: someday, rate: 1Mbit}]"), "3: links.fibre.windows[0].days: \"someday\" is not days; write them like mon-sat", "" },
 		{ LINK("windows: [{days: [], rate: 1Mbit}]"), "3: links.fibre.windows[0].days: names no day", "" },
 		{ LINK("windows: [{days: [[mon]], rate: 1Mbit}]"), "3: links.fibre.windows[0].days: ", "is not days" },
@@ -224,7 +224,7 @@ test_upstreams(void **state)
 		{ ENDPOINT("{url: https://a.io, layout: /x}"), "4: upstreams.a.io.endpoints[0]: needs a url or a layout, but not both", "" },
 		{ ENDPOINT("{url: https://a.io, link: lte}"), "4: upstreams.a.io.endpoints[0].link: \"lte\" is not a link; none is defined", "" },
 		{ LINK("rate: 1Mbit") ENDPOINT("{url: https://a.io, link: lte}"), "7: upstreams.a.io.endpoints[0].link: \"lte\" is not one of the links", "" },
-		{ ENDPOINT("{url: ftp://a.io}"), "4: upstreams.a.io.endpoints[0].url: \"ftp://a.io\" is not a URL; write it like https://registry.example.com, with one of http, https", "" },
+		{ ENDPOINT("{url: ftp://a.io}"), "4: upstreams.a.io.endpoints[0].url: \"ftp://a.io\" is not a URL; write it like https://host.example.com, with one of http, https", "" },
 		{ ENDPOINT("{url: a.io}"), "4: upstreams.a.io.endpoints[0].url: \"a.io\" is not a URL", "" },
 		{ ENDPOINT("{url: \"https://\"}"), "4: upstreams.a.io.endpoints[0].url: ", "is not a URL" },
 		{ ENDPOINT("{url: \"https://a.io:0\"}"), "4: upstreams.a.io.endpoints[0].url: ", "is not a URL" },
@@ -252,12 +252,14 @@ test_secrets_stay_hidden(void **state)
 		ENDPOINT("{url: \"https://me:secret@a.io\"}"),
 		LINK("proxy: \"ftp://me:secret@a.io\""),
 		LINK("proxy: \"http://me:secret@a.io:port\""),
+		ENDPOINT("{url: \"https://me:secret@a.io:port\"}"),
+		ENDPOINT("{url: \"me:@secret@@a.io\"}"),
 	};
 	struct err err;
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < 3; i++) {
+	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		assert_null(config_parse("r.yaml", str_of(texts[i]), &err));
 		assert_null(strstr(err.text, "secret"));
 	}
