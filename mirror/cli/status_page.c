@@ -9,10 +9,12 @@
 #include <time.h>
 
 #include "cli_int.h"
+#include "common/buf.h"
 #include "common/str.h"
 
 #define CELL_MAX 160
 #define TEXT_MAX 32
+#define ERROR_MAX 100
 
 enum column {
 	C_UPSTREAM,
@@ -62,6 +64,13 @@ text(const json_t *value, const char *path)
 	const char *z = json_string_value(field(value, path));
 
 	return z != NULL ? z : "-";
+}
+
+/* What came over a wire does not command a terminal. */
+static const char *
+show(const json_t *value, const char *path, char out[CELL_MAX])
+{
+	return str_printable(str_of(text(value, path)), out, CELL_MAX);
 }
 
 /* Wall seconds of an RFC 3339 text as we write them; 0 when there is none. */
@@ -124,24 +133,23 @@ show_duration(int64_t s, char out[TEXT_MAX])
 static void
 print_mirror(FILE *to, const json_t *status)
 {
-	bool is_ready = json_is_true(field(status, "ready"));
-	bool is_draining = json_is_true(field(status, "draining"));
-	char up[TEXT_MAX];
+	char region[CELL_MAX], version[CELL_MAX], commit[CELL_MAX],
+	    up[TEXT_MAX];
+	const char *state = json_is_true(field(status, "ready")) ? "ready"
+	    : json_is_true(field(status, "draining"))            ? "draining"
+								 : "not ready";
 
 	fprintf(to, "railhead %s: %s, up %s, version %s (%s)\n\n",
-	    text(status, "region"),
-	    is_ready          ? "ready"
-		: is_draining ? "draining"
-			      : "not ready",
+	    show(status, "region", region), state,
 	    show_duration((int64_t)number(status, "uptime_s"), up),
-	    text(status, "version"), text(status, "commit"));
+	    show(status, "version", version), show(status, "commit", commit));
 }
 
 static void
 print_store(FILE *to, const json_t *status)
 {
 	char used[TEXT_MAX], capacity[TEXT_MAX], draft[TEXT_MAX],
-	    free_bytes[TEXT_MAX];
+	    free_bytes[TEXT_MAX], path[CELL_MAX];
 	double most = number(status, "store.capacity_bytes");
 	double share =
 	    number(status, "store.used_bytes") / (most > 0 ? most : 1);
@@ -154,13 +162,14 @@ print_store(FILE *to, const json_t *status)
 	    number(status, "store.objects"),
 	    show_bytes(number(status, "store.draft_bytes"), draft),
 	    show_bytes(number(status, "store.free_bytes"), free_bytes), "",
-	    text(status, "store.path"));
+	    show(status, "store.path", path));
 }
 
 static void
 print_traffic(FILE *to, const json_t *status)
 {
 	const char *separator = "";
+	char name[TEXT_MAX];
 	const char *result;
 	json_t *count;
 
@@ -171,7 +180,8 @@ print_traffic(FILE *to, const json_t *status)
 	fprintf(to, "%-12s ", "requests");
 	json_object_foreach((json_t *)field(status, "requests"), result, count)
 	{
-		fprintf(to, "%s%s %.0f", separator, result,
+		fprintf(to, "%s%s %.0f", separator,
+		    str_printable(str_of(result), name, sizeof(name)),
 		    json_number_value(count));
 		separator = ", ";
 	}
@@ -203,32 +213,28 @@ set_cell(struct row *row, enum column c, const char *value)
 	(void)str_printable(str_of(value), row->cells[c], CELL_MAX);
 }
 
+/* What is out of the ordinary, separated by "; ". */
 static void
 set_note(struct row *row, const json_t *endpoint)
 {
+	const char *breaker = json_string_value(field(endpoint, "breaker"));
+	const char *error = json_string_value(field(endpoint, "last_error"));
 	const json_t *left = field(endpoint, "ratelimit_remaining");
-	const char *breaker = text(endpoint, "breaker");
-	bool is_up = json_is_true(field(endpoint, "up"));
-	bool is_distrusted = json_is_true(field(endpoint, "distrusted"));
-	char note[CELL_MAX] = "";
-	size_t n = 0;
+	struct buf note;
 
-	if (strcmp(breaker, "closed") != 0)
-		n += (size_t)snprintf(
-		    note, sizeof(note), "breaker %s; ", breaker);
-	if (is_distrusted)
-		n += (size_t)snprintf(
-		    note + n, sizeof(note) - n, "sent wrong bytes; ");
+	buf_init(&note, CELL_MAX);
+	if (breaker != NULL && strcmp(breaker, "closed") != 0)
+		buf_printf(&note, "; breaker %s", breaker);
+	if (json_is_true(field(endpoint, "distrusted")))
+		buf_addz(&note, "; sent wrong bytes");
 	if (json_is_integer(left))
-		n += (size_t)snprintf(note + n, sizeof(note) - n,
-		    "%lld requests left; ",
+		buf_printf(&note, "; %lld requests left",
 		    (long long)json_integer_value(left));
-	if (!is_up)
-		(void)snprintf(note + n, sizeof(note) - n, "%s",
-		    text(endpoint, "last_error"));
-	else if (n > 0)
-		note[n - 2] = '\0';
-	set_cell(row, C_NOTE, note);
+	if (error != NULL && !json_is_true(field(endpoint, "up")))
+		buf_printf(&note, "; %.*s", ERROR_MAX, error);
+	(void)str_printable(str_from(buf_str(&note), note.n > 0 ? 2 : 0),
+	    row->cells[C_NOTE], CELL_MAX);
+	buf_done(&note);
 }
 
 static void
