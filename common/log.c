@@ -45,8 +45,10 @@ static struct {
 	enum log_state state;
 	bool urgent; /* the writer should not linger */
 	struct buf filling;
-	struct buf writing; /* the writer's, outside the lock */
 	pthread_t writer;
+	/* The writer's, outside the lock. */
+	struct buf writing;
+	uint64_t n_reported; /* of the dropped lines */
 } queue = { .lock = PTHREAD_MUTEX_INITIALIZER,
 	.wake = PTHREAD_COND_INITIALIZER };
 
@@ -248,20 +250,21 @@ write_all(struct str s)
 
 /* Says how many lines were dropped since it was last said. */
 static void
-report_dropped(uint64_t *reported)
+report_dropped(void)
 {
 	uint64_t n = log_dropped();
 	struct buf line;
 
-	if (n == *reported)
+	if (n == queue.n_reported)
 		return;
 	buf_init(&line, LINE_MAX_BYTES);
 	line_make(&line, LOG_WARN,
 	    "log lines were dropped: stderr is read too slowly",
-	    (struct log_field[]){ LOG_U64("lines", n - *reported), LOG_END });
+	    (struct log_field[]){
+		LOG_U64("lines", n - queue.n_reported), LOG_END });
 	write_all(buf_str(&line));
 	buf_done(&line);
-	*reported = n;
+	queue.n_reported = n;
 }
 
 /* Waits, the lock held, until there is a batch to take.  False: stop. */
@@ -300,8 +303,6 @@ swap_halves(void)
 static void *
 writer_run(void *arg)
 {
-	uint64_t reported = 0;
-
 	(void)arg;
 	(void)pthread_mutex_lock(&queue.lock);
 	while (await_batch()) {
@@ -309,7 +310,7 @@ writer_run(void *arg)
 		(void)pthread_mutex_unlock(&queue.lock);
 		write_all(buf_str(&queue.writing));
 		buf_reset(&queue.writing);
-		report_dropped(&reported);
+		report_dropped();
 		(void)pthread_mutex_lock(&queue.lock);
 	}
 	queue.state = LOG_DIRECT;
