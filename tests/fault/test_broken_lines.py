@@ -1,0 +1,315 @@
+"""Lines to the upstream that are cut, stall or are not there at all."""
+
+import pytest
+
+from conftest import UPSTREAM
+from lib import images
+from lib.clients import Containerd, good, is_installed
+from lib.faulty import Faulty
+from lib.images import MIB
+from lib.railhead import registry_at, run
+from lib.wait import in_background, wait_until
+from lib.wire import FIN, WHOLE, Wire, trusting
+
+SIZE = 4 * MIB
+NO_PATIENCE = {"links": {"wan": {"stall": "500ms"}}}
+
+
+@pytest.fixture
+def large(origin, new_blob):
+    content = origin.load("lib/x", new_blob(SIZE))
+    content.data = content.blobs[content.blob]
+    content.target = f"/v2/lib/x/blobs/{content.blob}"
+    content.pattern = f"GET .*{content.blob}"
+    return content
+
+
+def over_the_wan(url):
+    return registry_at({"url": url, "link": "wan"})
+
+
+# ---- cut: resumed by Range -------------------------------------------------------
+
+@pytest.mark.threads
+@pytest.mark.parametrize("how", ["fin", "reset"])
+@pytest.mark.parametrize("at", [0, 1, MIB, SIZE - 1])
+def test_cut_is_resumed(own, origin, large, how, at):
+    """Readers notice nothing; hardly a byte crosses twice."""
+    origin.when(large.pattern, times=1, cut_at=at, is_reset=how == "reset")
+    clients = [in_background(own.get, large.target) for _ in range(5)]
+    for client in clients:
+        answer = client.join()
+        assert (answer.ended, answer.body) == (WHOLE, large.data)
+    assert origin.count("GET") == 2
+    if how == "fin":
+        # A reset may destroy what was on its way.
+        assert origin.bytes("GET") == SIZE
+        if at >= MIB:
+            assert origin.requests("GET")[1]["Range"] == f"bytes={at}-"
+    assert own.metric("fill_resumed_total") == (1 if at >= MIB and how == "fin" else
+                                                own.metric("fill_resumed_total"))
+
+
+def test_cut_many_times(own, origin, large):
+    """As long as it goes forward it goes on."""
+    for at in range(SIZE - MIB // 2, 0, -MIB // 2):
+        origin.when(large.pattern, times=1, cut_at=at)
+    answer = own.get(large.target)
+    assert (answer.ended, answer.body) == (WHOLE, large.data)
+    assert origin.bytes("GET") == SIZE
+
+
+def test_resumed_where_ranges_are_ignored(own, origin, large):
+    """A 200 in answer to a Range is the whole, from its start."""
+    origin.when(large.pattern, ignores_range=True)
+    origin.when(large.pattern, times=1, cut_at=MIB)
+    answer = own.get(large.target)
+    assert (answer.ended, answer.body) == (WHOLE, large.data)
+
+
+def test_resumed_at_the_next_endpoint(start, origin, large):
+    with Faulty() as second:
+        second.load("lib/x", large)
+        origin.when(large.pattern, times=1, cut_at=MIB)
+        origin.when(large.pattern, times=0)
+        mirror = start({UPSTREAM: registry_at(origin.url, second.url)})
+        with mirror.wire() as wire:
+            wire.request(large.target)
+            answer = wire.body(wire.head(), stop_at=1000)
+            wait_until(lambda: origin.bytes("GET") == MIB)
+            origin.stop()
+            assert wire.body(answer).body == large.data
+        assert origin.bytes("GET") + second.bytes("GET") <= SIZE + MIB // 16
+
+
+def test_cut_manifest(own, origin, new_seed):
+    content = origin.load("lib/x", images.image(size=64, tag="1.0", seed=new_seed()))
+    origin.when("GET .*manifests", times=1, cut_at=50)
+    assert own.get("/v2/lib/x/manifests/1.0").body == content.manifests[content.top][1]
+
+
+# ---- stalls ------------------------------------------------------------------------
+
+@pytest.mark.parametrize("at", [0, MIB])
+def test_stall_is_given_up_and_resumed(start, origin, large, at):
+    origin.when(large.pattern, times=1, pause_at=at)
+    mirror = start({UPSTREAM: over_the_wan(origin.url)}, **NO_PATIENCE)
+    answer = mirror.get(large.target)
+    assert (answer.ended, answer.body) == (WHOLE, large.data)
+    assert origin.bytes("GET") == SIZE
+    assert mirror.metric("fill_broken_total") >= 1
+
+
+def test_stall_before_the_head(start, origin, large):
+    """A clear answer well before the client's own 30 seconds."""
+    from lib.wait import Gate
+    origin.when("", before=Gate())
+    mirror = start({UPSTREAM: over_the_wan(origin.url)}, **NO_PATIENCE)
+    for target in (large.target, "/v2/lib/x/manifests/1.0"):
+        with Wire(mirror.port, timeout=29) as wire:
+            assert wire.ask(target).status == 503
+
+
+def test_slow_is_not_stalled(start, origin, new_blob):
+    """Bytes that trickle are bytes."""
+    content = origin.load("lib/x", new_blob(2 * MIB))
+    origin.when("GET .*blobs", rate=MIB)
+    mirror = start({UPSTREAM: over_the_wan(origin.url)}, **NO_PATIENCE)
+    assert mirror.get(f"/v2/lib/x/blobs/{content.blob}").body == content.blobs[content.blob]
+    assert origin.count("GET") == 1
+    assert mirror.metric("fill_broken_total") == 0
+
+
+# ---- the end that clients see: a FIN, never an RST --------------------------------------
+
+@pytest.fixture(params=["plain", "tls"])
+def lines(request, start, origin, authority, server_certificate):
+    """(mirror, how to open a line to it) whose upstream fails for good half way."""
+    from lib.ports import free_port
+    port = free_port()
+    listen = {"address": f"127.0.0.1:{port}"}
+    if request.param == "tls":
+        listen["tls"] = {"certificate": str(server_certificate.crt),
+                         "key": str(server_certificate.key)}
+    mirror = start({UPSTREAM: registry_at(origin.url)}, listen=[listen],
+                   limits={"drain": "1s"})
+    tls = trusting(authority) if request.param == "tls" else None
+    return mirror, lambda: Wire(port, tls=tls)
+
+
+def test_wrong_bytes_end_with_a_fin(lines, origin, large):
+    mirror, line = lines
+    origin.when(large.pattern, wrong_at=0, pause_at=SIZE - 10)
+    with line() as wire:
+        wire.request(large.target)
+        # Requests behind it lie unread at the mirror when it gives up.
+        for _ in range(10):
+            wire.request("/v2/")
+        answer = wire.body(wire.head(), stop_at=MIB)
+        _open_gates(origin)
+        wire.body(answer)
+        assert answer.ended == FIN
+        assert MIB <= len(answer.body) < SIZE
+
+
+def _open_gates(origin):
+    for fault in origin.faults:
+        fault.gate.open()
+
+
+def test_drain_ends_with_a_fin(lines, origin, large):
+    mirror, line = lines
+    origin.when(large.pattern, pause_at=2 * MIB)
+    with line() as wire:
+        wire.request(large.target)
+        answer = wire.body(wire.head(), stop_at=MIB)
+        mirror.daemon.signal(15)
+        mirror.daemon.process.wait(20)
+        wire.body(answer)
+        assert answer.ended == FIN
+
+
+@pytest.mark.skipif(not is_installed("containerd", "ctr"), reason="containerd is not installed")
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_containerd_heals_a_cut(tmp_path, origin, authority, server_certificate, scheme):
+    """The mirror goes away in mid-body and comes back: a real containerd
+    sees an early end, resumes by Range and completes its pull."""
+    from lib.ports import free_port
+    from lib.railhead import Railhead
+    content = origin.load("lib/x", images.image(layers=2, size=6 * MIB, how="", tag="1.0"))
+    port = free_port()
+    listen = {"address": f"127.0.0.1:{port}"}
+    if scheme == "https":
+        listen["tls"] = {"certificate": str(server_certificate.crt),
+                         "key": str(server_certificate.key)}
+    faults = [origin.when(f"GET .*{layer}", times=1, pause_at=3 * MIB, wrong_at=5 * MIB)
+              for layer in content.layers]
+    mirror = Railhead(tmp_path / "mirror", {UPSTREAM: registry_at(origin.url)}, listen=[listen],
+                      default_upstream=None, limits={"drain": "0s"})
+    with mirror, Containerd(tmp_path / "containerd") as containerd:
+        words = ["hosts", "--config", mirror.config_file, "--mirror",
+                 f"{scheme}://127.0.0.1:{port}", "--fallback", "no",
+                 "--out", containerd.hosts_dir]
+        if scheme == "https":
+            words += ["--ca", authority.ca.crt]
+        assert run(*words).returncode == 0
+        pull = in_background(containerd.pull, f"{UPSTREAM}/lib/x:1.0")
+        for fault in faults:
+            fault.gate.wait_arrival()
+        mirror.wait_metric("response_bytes_total", lambda have: have > 0, kind="manifest")
+        for fault in faults:
+            fault.gate.open()
+        good(pull.join(120))
+        assert set(content.layers) <= containerd.digests()
+
+
+# ---- nobody there --------------------------------------------------------------------
+
+def test_upstream_down_at_start_and_up_later(start, origin, large):
+    origin.stop()
+    mirror = start({UPSTREAM: registry_at(origin.url)})
+    assert mirror.admin("/readyz").status == 200
+    for target in (large.target, "/v2/lib/x/manifests/1.0", "/v2/lib/x/tags/list"):
+        with Wire(mirror.port, timeout=29) as wire:
+            answer = wire.ask(target)
+            assert (answer.status, answer.error_code()) == (503, "UNAVAILABLE")
+    origin.start()
+    wait_until(lambda: mirror.get("/v2/lib/x/manifests/1.0").status == 200, 90,
+               "the upstream to be found again")
+    wait_until(lambda: mirror.get(large.target).body == large.data, 90)
+
+
+def test_name_that_does_not_resolve(start, large):
+    mirror = start({UPSTREAM: registry_at("http://registry.invalid")})
+    with Wire(mirror.port, timeout=29) as wire:
+        assert wire.ask(large.target).status == 503
+
+
+def test_upstream_goes_down_in_mid_fill_and_comes_back(own, origin, large):
+    """The fill waits; the reader keeps what it has and goes on."""
+    origin.when(large.pattern, times=1, pause_at=MIB)
+    with own.wire() as wire:
+        wire.request(large.target)
+        answer = wire.body(wire.head(), stop_at=MIB)
+        origin.stop()
+        own.wait_metric("fill_broken_total", lambda have: have >= 1)
+        origin.start()
+        assert wire.body(answer).body == large.data
+    assert origin.bytes("GET") <= SIZE + MIB // 16
+
+
+def test_stored_content_with_every_upstream_down(own, origin, new_seed):
+    content = origin.load("lib/x", images.image(size=5000, tag="1.0", seed=new_seed()))
+    own.get("/v2/lib/x/manifests/1.0")
+    for digest in content.blobs:
+        own.get(f"/v2/lib/x/blobs/{digest}")
+    own.wait_stored(len(content.blobs) + 1)
+    own.stop()
+    origin.stop()
+    own.start()
+    for method in (own.get, own.head):
+        assert method("/v2/lib/x/manifests/1.0").status == 200
+        assert method(f"/v2/lib/x/manifests/{content.top}").status == 200
+        for digest in content.blobs:
+            assert method(f"/v2/lib/x/blobs/{digest}").status == 200
+
+
+# ---- statuses of the upstream ----------------------------------------------------------
+
+BECOMES = {401: {404}, 403: {404}, 404: {404}, 410: {404}, 400: {404, 502, 503},
+           418: {404, 502, 503}, 429: {503}, 500: {503}, 502: {503}, 503: {503}, 504: {503}}
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("kind", ["tag", "manifest", "blob"])
+@pytest.mark.parametrize("status", sorted(BECOMES))
+def test_status_of_the_upstream(start, origin, large, status, kind, method):
+    """Never a 429 to a client; and all is well again afterwards."""
+    mirror = start({UPSTREAM: registry_at(origin.url)})
+    target = {"tag": "/v2/lib/x/manifests/1.0", "blob": large.target,
+              "manifest": f"/v2/lib/x/manifests/{large.top}"}[kind]
+    origin.when("", status=status, body=b"<html>sorry</html>",
+                fields={"Content-Type": "text/html", "Retry-After": "1"})
+    with Wire(mirror.port, timeout=29) as wire:
+        answer = wire.ask(target, method)
+        assert answer.status in BECOMES[status], answer
+        if method == "GET":
+            assert answer.error_code()
+    origin.heal()
+    wait_until(lambda: mirror.get(target).status == 200, 60, "the upstream to be believed again")
+
+
+def test_tags_and_referrers_of_a_failing_upstream(own, origin, large):
+    origin.when("", status=500)
+    assert own.get("/v2/lib/x/tags/list").status == 503
+    assert own.get(f"/v2/lib/x/referrers/{large.top}").status in (200, 503)
+
+
+def test_short_failure_is_bridged(own, origin, large):
+    """Having served the manifest, we do what we can for its blobs."""
+    assert own.get("/v2/lib/x/manifests/1.0").status == 200
+    origin.when(large.pattern, times=2, status=503)
+    assert own.get(large.target).body == large.data
+
+
+def test_garbage_instead_of_http(start, large):
+    """From something that is no registry."""
+    import socket
+    import threading
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def talk():
+        while True:
+            try:
+                peer, _ = listener.accept()
+            except OSError:
+                return
+            peer.recv(4096)
+            peer.sendall(b"SSH-2.0-nothing\r\n" * 100)
+            peer.close()
+
+    threading.Thread(target=talk, daemon=True).start()
+    mirror = start({UPSTREAM: registry_at(f"http://127.0.0.1:{listener.getsockname()[1]}")})
+    with Wire(mirror.port, timeout=29) as wire:
+        assert wire.ask(large.target).status == 503
+    listener.close()
