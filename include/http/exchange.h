@@ -29,32 +29,33 @@ struct http_server;
 struct loop;
 
 #define EXCHANGE_ARENA_BYTES 8192
+#define REPLY_COPIED_BYTES 1024 /* bodies up to this are copied */
 
 enum exchange_end {
 	END_SENT, /* the reply went out whole */
 	END_GONE, /* the client closed or reset, or timed out reading */
-	END_CUT,  /* reply_cut() */
+	END_CUT,  /* reply_cut(), or the file was shorter than its reply */
 };
 
 struct exchange {
 	struct http_request request;
-	struct arena arena;      /* the request's memory */
+	struct arena arena; /* the request's memory */
 	struct http_server *server;
 	struct loop *loop;
-	uint64_t id;             /* of the request, unique in the process */
-	uint64_t started_us;     /* clock_mono_us() when the head was in */
+	uint64_t id;         /* of the request, unique in the process */
+	uint64_t started_us; /* clock_mono_us() when the head was in */
 	const struct sockaddr *peer;
-	struct str peer_text;    /* "10.1.2.3:4567" */
-	struct str client_name;  /* CN of the client's certificate, or empty */
+	struct str peer_text;   /* "10.1.2.3:4567" */
+	struct str client_name; /* CN of the client's certificate, or empty */
 	bool is_tls;
-	void *owner;             /* the handler's */
+	void *owner; /* the handler's */
 	/* Set by the handler before it answers; may be NULL. */
 	void (*on_end)(struct exchange *, enum exchange_end);
 
 	/* Valid in on_end. */
-	int status;              /* 0: none was sent */
-	uint64_t body_sent;      /* body bytes given to the kernel */
-	uint64_t first_byte_us;  /* clock_mono_us() of the first byte; 0: none */
+	int status;             /* 0: none was sent */
+	uint64_t body_sent;     /* body bytes given to the kernel */
+	uint64_t first_byte_us; /* clock_mono_us() of the first byte; 0: none */
 };
 
 void reply_start(struct exchange *, int status);
@@ -62,32 +63,37 @@ void reply_header(struct exchange *, const char *name, struct str value);
 void reply_headerf(struct exchange *, const char *name, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* The body is BYTES.  They are copied when small, else borrowed until on_end:
- * keep them in the arena or alive. */
+/* The body is BYTES.  They are copied up to REPLY_COPIED_BYTES, else borrowed
+ * until on_end: keep them in the arena or alive. */
 void reply_bytes(struct exchange *, struct str bytes);
 
+/* Of a HEAD: the body would have LENGTH bytes. */
+void reply_length(struct exchange *, uint64_t length);
+
 /*
- * The body is LENGTH bytes of FD from OFFSET (FD is taken).  Only bytes below
- * the file offset ALLOWED are sent; reply_allow() sets it: higher as more may
- * be read, lower (below the position: stop where you are) when bytes not yet
- * sent turned out wrong.  reply_file(), reply_allow() and reply_swap() send
- * nothing inside the call but from the loop, so reply_position() is exact
- * between them.  Files are sent without waiting for a disk: what
- * is not in the page cache is read ahead on a work thread first.
+ * The body is LENGTH bytes of FD from OFFSET (FD is taken; NULL will do for a
+ * HEAD, of which only the length is told).  Only bytes below the file offset
+ * ALLOWED are sent; reply_allow() sets it: higher as more may be read, lower
+ * (below the position: stop where you are) when bytes not yet sent turned out
+ * wrong.  reply_file(), reply_allow() and reply_swap() send nothing inside the
+ * call but from the loop, so reply_position() is exact between them.  Files are
+ * sent without waiting for a disk: what is not in the page cache is read ahead
+ * on a work thread first.
  */
 void reply_file(struct exchange *, struct shared_fd *fd, uint64_t offset,
     uint64_t length, uint64_t allowed);
 void reply_allow(struct exchange *, uint64_t allowed);
 /* Goes on from another file that has the same bytes (FD is taken). */
 void reply_swap(struct exchange *, struct shared_fd *fd);
-/* File offset of the next byte to be sent. */
+/* File offset of the next byte to be sent; what is before it was given to the
+ * kernel, or can't be called back from a half-written TLS record. */
 uint64_t reply_position(const struct exchange *);
 /* Ends a body that can't be finished: what is allowed is not sent any more,
  * the client sees a FIN, never a RST (shutdown, then drain, then close). */
 void reply_cut(struct exchange *);
 
 /* A whole reply in one call. */
-void reply_text(struct exchange *, int status, const char *content_type,
-    struct str body);
+void reply_text(
+    struct exchange *, int status, const char *content_type, struct str body);
 
 #endif

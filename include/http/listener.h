@@ -15,7 +15,7 @@
  * Railhead is refused with a sentence instead of sharing the port.  Port 0
  * picks one port for all; *address is updated with it.
  */
-err_checked int listener_open(struct config_address *address, size_t n,
-    int *fds, struct err *err);
+err_checked int listener_open(
+    struct config_address *address, size_t n, int *fds, struct err *err);
 
 #endif

@@ -33,12 +33,12 @@ struct http_request {
 	enum http_method method;
 	struct str method_text;
 	struct str target; /* as received */
-	struct str path;   /* the target up to '?', of an absolute form its path */
+	struct str path;   /* up to '?'; of an absolute form its path */
 	struct str query;  /* behind '?'; empty when there is none */
 	unsigned minor;    /* of HTTP/1.minor */
 	bool is_last;      /* the client wants the connection closed after it */
 	bool is_chunked;
-	uint64_t content_length; /* 0 when there is none */
+	uint64_t content_length;              /* 0 when there is none */
 	struct str header[HTTP_HEADER_COUNT]; /* p == NULL: not sent */
 	struct str body; /* whole; empty when there is none */
 };

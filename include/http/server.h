@@ -31,25 +31,24 @@ void http_quota_free(struct http_quota *);
 struct http_spec {
 	struct loop *loop;
 	struct http_quota *quota;
-	struct work_pool *readers;     /* reads ahead what is not cached */
+	struct work_pool *readers; /* reads ahead what is not cached */
 	struct config_limits limits;
-	struct tls_context *tls;       /* NULL: plain; counted */
-	int listen_fd;                 /* taken; see listener.h */
-	uint64_t body_max;             /* larger request bodies: 413, close */
+	struct tls_context *tls; /* NULL: plain; counted */
+	int listen_fd;           /* taken; see listener.h */
+	uint64_t body_max;       /* larger request bodies: 413, close */
 	http_handler_fn *handler;
 	void *arg;
 };
 
-struct http_server *http_server_open(const struct http_spec *,
-    struct err *err);
+struct http_server *http_server_open(const struct http_spec *, struct err *err);
 /* For connections and requests from now on (reload). */
-void http_server_set(struct http_server *, const struct config_limits *,
-    struct tls_context *);
+void http_server_set(
+    struct http_server *, const struct config_limits *, struct tls_context *);
 /* Takes what is in the accept queue, stops accepting, closes idle connections,
  * ends keep-alive; DONE is called when no connection is left or after
  * limits.drain_ms, when what is left was cut. */
-void http_server_drain(struct http_server *, void (*done)(void *arg),
-    void *arg);
+void http_server_drain(
+    struct http_server *, void (*done)(void *arg), void *arg);
 /* Closes all at once; exchanges get their on_end(END_GONE). NULL is fine.
  * Also right after the loop was joined. */
 void http_server_close(struct http_server *);

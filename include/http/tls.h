@@ -14,8 +14,7 @@
 struct tls_context;
 
 /* Reads certificate, key and client CA. */
-struct tls_context *tls_context_new(const struct config_tls *,
-    struct err *err);
+struct tls_context *tls_context_new(const struct config_tls *, struct err *err);
 struct tls_context *tls_context_ref(struct tls_context *);
 void tls_context_unref(struct tls_context *); /* NULL is fine */
 
