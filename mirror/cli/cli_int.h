@@ -15,9 +15,11 @@
 struct client;
 
 struct client_spec {
-	const char *url;        /* "http://127.0.0.1:5001" */
-	const char *token_file; /* NULL: none */
-	const char *ca;         /* PEM file; NULL: the system's */
+	const char *url;         /* "http://127.0.0.1:5001" */
+	const char *token_file;  /* NULL: none */
+	const char *ca;          /* PEM file; NULL: the system's */
+	const char *certificate; /* ours, PEM file; NULL: none */
+	const char *key;         /* PEM file */
 };
 
 /* Reads the token.  Nothing is sent yet. */

@@ -90,6 +90,10 @@ set_options(struct client *c, const struct client_spec *spec)
 	curl_easy_setopt(curl, CURLOPT_WRITEDATA, &c->body);
 	if (spec->ca != NULL)
 		curl_easy_setopt(curl, CURLOPT_CAINFO, spec->ca);
+	if (spec->certificate != NULL)
+		curl_easy_setopt(curl, CURLOPT_SSLCERT, spec->certificate);
+	if (spec->key != NULL)
+		curl_easy_setopt(curl, CURLOPT_SSLKEY, spec->key);
 }
 
 struct client *
@@ -169,9 +173,11 @@ ask(struct client *c, const char *path, long *status, struct err *err)
 		    ANSWER_MAX_BYTES >> 20);
 	if (code != CURLE_OK)
 		return err_set(err, ERR_UPSTREAM_DOWN,
-		    "could not reach %s: %s; is Railhead running there?",
-		    c->url,
-		    c->error[0] != '\0' ? c->error : curl_easy_strerror(code));
+		    "could not reach %s: %s%s", c->url,
+		    c->error[0] != '\0' ? c->error : curl_easy_strerror(code),
+		    code == CURLE_COULDNT_CONNECT
+			? "; is Railhead running there?"
+			: "");
 	curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, status);
 	return 0;
 }

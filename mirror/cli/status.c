@@ -184,14 +184,16 @@ run_status(struct status_options *o)
 int
 cli_status(int argc, char **argv)
 {
-	struct status_options o = { .client = { NULL, NULL, NULL } };
+	struct status_options o = { .config = NULL };
 	/* clang-format off */
 	const struct option_row rows[] = {
-		{ "admin",      OPTION_TEXT, &o.client.url,        "URL",  "the control plane (default: the configuration's, else " DEFAULT_ADMIN ")" },
-		{ "config",     OPTION_TEXT, &o.config,            "FILE", "the configuration to take the address from (default: " CONFIG_DEFAULT_PATH ")" },
-		{ "token-file", OPTION_TEXT, &o.client.token_file, "FILE", "a file with a token of role read" },
-		{ "ca",         OPTION_TEXT, &o.client.ca,         "FILE", "CA certificates to trust (default: the system's)" },
-		{ "json",       OPTION_FLAG, &o.as_json,           NULL,   "print the answers of /v1/status and /v1/upstreams" },
+		{ "admin",       OPTION_TEXT, &o.client.url,          "URL",  "the control plane (default: the configuration's, else " DEFAULT_ADMIN ")" },
+		{ "config",      OPTION_TEXT, &o.config,              "FILE", "the configuration to take the address from (default: " CONFIG_DEFAULT_PATH ")" },
+		{ "token-file",  OPTION_TEXT, &o.client.token_file,   "FILE", "a file with a token of role read" },
+		{ "ca",          OPTION_TEXT, &o.client.ca,           "FILE", "CA certificates to trust (default: the system's)" },
+		{ "certificate", OPTION_TEXT, &o.client.certificate,  "FILE", "our certificate, where the control plane wants one" },
+		{ "key",         OPTION_TEXT, &o.client.key,          "FILE", "its private key" },
+		{ "json",        OPTION_FLAG, &o.as_json,             NULL,   "print the answers of /v1/status and /v1/upstreams" },
 	};
 	/* clang-format on */
 	const struct option_table table = { "status",

@@ -152,6 +152,7 @@ other_schemes(void **state)
 
 		assert_non_null(c);
 		assert_null(client_get(c, "", &err));
+		assert_non_null(strstr(err.text, "could not reach"));
 		client_free(c);
 	}
 }
