@@ -12,7 +12,8 @@ struct shared_fd {
 	int fd;
 };
 
-struct shared_fd *shared_fd_new(int fd); /* takes fd; NULL: no memory, fd closed */
+struct shared_fd *shared_fd_new(
+    int fd); /* takes fd; NULL: no memory, fd closed */
 struct shared_fd *shared_fd_ref(struct shared_fd *);
 void shared_fd_unref(struct shared_fd *); /* NULL is fine */
 

@@ -1,0 +1,43 @@
+/*
+ * stream.h - the readable side of a draft, shared by all loops.
+ *
+ * One per draft.  Written by the origin loop, read by the serve loops: the
+ * numbers are atomics that only grow, everything else is fixed at birth.
+ * Counted (atomic).
+ */
+#ifndef CACHE_STREAM_H
+#define CACHE_STREAM_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/shared_fd.h"
+
+struct stream {
+	atomic_uint refs;
+	struct shared_fd *fd; /* counted */
+	uint64_t size;
+	bool is_held; /* nothing is readable until verified */
+
+	_Atomic uint64_t readable; /* bytes from the start that may be sent */
+	/* Against the draft before this one: `agreed` bytes from the start are
+	 * the same in both; differs: the next one is not. */
+	_Atomic uint64_t agreed;
+	atomic_bool differs;
+
+	atomic_uint n_readers; /* on all serve loops */
+};
+
+struct stream *stream_new(struct shared_fd *fd, uint64_t size, bool is_held);
+struct stream *stream_ref(struct stream *);
+void stream_unref(struct stream *); /* NULL is fine */
+
+#define STREAM_HOLD_BYTES (64u << 10)      /* the held-back tail */
+#define STREAM_HELD_WHOLE_BYTES (1u << 20) /* up to this size: all of it */
+
+/* How far a reader of [.., END) may read: the stream's end, and the end of a
+ * bounded range, stay back until the whole is verified. */
+uint64_t stream_limit(const struct stream *, uint64_t end, bool is_verified);
+
+#endif

@@ -1,0 +1,103 @@
+/*
+ * traffic.c - counting requests.
+ */
+#include "api/traffic.h"
+
+#include <stdatomic.h>
+
+#include "common/check.h"
+#include "common/metrics.h"
+
+/* clang-format off */
+static const char *const kind_names[KIND_COUNT] = {
+	[KIND_MANIFEST]  = "manifest",
+	[KIND_TAG]       = "tag",
+	[KIND_BLOB]      = "blob",
+	[KIND_REFERRERS] = "referrers",
+	[KIND_TAGS]      = "tags",
+};
+static const char *const result_names[RESULT_COUNT] = {
+	[RESULT_HIT]   = "hit",
+	[RESULT_JOIN]  = "join",
+	[RESULT_MISS]  = "miss",
+	[RESULT_STALE] = "stale",
+	[RESULT_ERROR] = "error",
+};
+/* clang-format on */
+
+static _Atomic uint64_t total_requests[RESULT_COUNT];
+static _Atomic uint64_t total_bytes[RESULT_COUNT];
+
+const char *
+traffic_kind_name(enum traffic_kind kind)
+{
+	check(kind < KIND_COUNT);
+	return kind_names[kind];
+}
+
+const char *
+traffic_result_name(enum traffic_result result)
+{
+	check(result < RESULT_COUNT);
+	return result_names[result];
+}
+
+static bool
+is_in_ratio(const struct traffic_key *k)
+{
+	return k->is_get &&
+	    (k->kind == KIND_MANIFEST || k->kind == KIND_TAG ||
+		k->kind == KIND_BLOB);
+}
+
+static struct metric *
+cell_of(enum metric_id id, const struct traffic_key *k)
+{
+	const char *values[] = {
+		k->upstream != NULL ? k->upstream->name : "",
+		traffic_kind_name(k->kind),
+		traffic_result_name(k->result),
+		k->config->rings[k->ring],
+	};
+
+	return metric_cell(id, values);
+}
+
+void
+traffic_began(const struct traffic_key *k)
+{
+	metric_add(cell_of(M_requests_total, k), 1);
+	if (is_in_ratio(k))
+		atomic_fetch_add_explicit(
+		    &total_requests[k->result], 1, memory_order_relaxed);
+}
+
+void
+traffic_ended(const struct traffic_key *k, const struct traffic_end *end)
+{
+	const char *values[] = { traffic_kind_name(k->kind),
+		traffic_result_name(k->result) };
+
+	metric_add(
+	    cell_of(M_response_bytes_total, k), (int64_t)end->body_bytes);
+	metric_observe(
+	    metric_cell(M_request_duration_seconds, values), end->duration_us);
+	metric_observe(
+	    metric_cell(M_first_byte_seconds, values), end->first_byte_us);
+	if (is_in_ratio(k))
+		atomic_fetch_add_explicit(&total_bytes[k->result],
+		    end->body_bytes, memory_order_relaxed);
+}
+
+void
+traffic_totals(struct traffic_totals *out)
+{
+	unsigned i;
+
+	for (i = 0; i < RESULT_COUNT; i++) {
+		out->requests[i] = atomic_load_explicit(
+		    &total_requests[i], memory_order_relaxed);
+		out->bytes[i] =
+		    atomic_load_explicit(&total_bytes[i], memory_order_relaxed);
+	}
+}

@@ -1,0 +1,73 @@
+/*
+ * v2_int.h - what the files of the data plane share: one pull, from its request
+ * to its end.
+ */
+#ifndef API_V2_INT_H
+#define API_V2_INT_H
+
+#include <stdbool.h>
+
+#include "api/traffic.h"
+#include "api/v2.h"
+#include "cache/cache.h"
+#include "cache/lookup.h"
+#include "cache/reader.h"
+#include "cache/target.h"
+#include "cache/ticket.h"
+#include "loop/timer.h"
+#include "oci/route.h"
+
+/* What a client waits for before it hears at least an error: below the 30 s
+ * that containerd waits for a head. */
+#define PULL_PATIENCE_MS 25000
+
+struct v2 {
+	struct loop *loop;
+	struct cache_port *port; /* owned */
+	struct config *config;   /* counted */
+};
+
+/* In the exchange's arena; ends in the exchange's on_end. */
+struct pull {
+	struct v2 *v2;
+	struct exchange *x;
+	struct route route;
+	struct target target; /* has its upstream when is_routed */
+	bool is_routed;
+	struct traffic_key key;
+	bool is_counted;
+	bool is_stale;
+	struct ticket ticket;
+	struct timer timer; /* patience */
+	bool has_timer;
+	char *copy; /* owned: a body that points nowhere else */
+
+	/* Blobs. */
+	struct reader reader;
+	unsigned n_lookups;
+	bool is_replying;
+};
+
+void v2_manifest(struct pull *);
+void v2_blob(struct pull *);
+void v2_blob_gone(struct pull *); /* its exchange has ended */
+void v2_list(struct pull *);
+
+/* The result is known: it is counted, once. */
+void pull_count(struct pull *, enum traffic_result);
+void pull_error(struct pull *, const struct err *);
+/* Starts a reply with the headers that all have. */
+void pull_start(struct pull *, int status);
+/* Digest, ETag and Cache-Control of content; STALE adds its Warning. */
+void pull_content_headers(
+    struct pull *, const struct digest *, bool is_by_digest);
+void pull_stale_header(struct pull *);
+/* BYTES point into the index or an answer: keep them until the end. */
+void pull_bytes(struct pull *, struct str bytes);
+/* ON_TIMER is called after PULL_PATIENCE_MS, or what MS says. */
+void pull_patience(struct pull *, uint64_t ms, timer_fn *on_timer);
+/* Asks the origin loop; ON_ANSWER as the ticket's. */
+void pull_ask(struct pull *, enum ask_kind, void (*on_answer)(struct ticket *));
+enum traffic_result pull_answer_result(const struct pull *);
+
+#endif

@@ -1,0 +1,52 @@
+/*
+ * attempt.h - which endpoint of an upstream to ask next, and when.
+ *
+ * Endpoints are tried in their order, each once a round; rounds are spaced by
+ * jittered exponential back-off.  One that said a definite no (404, denied) is
+ * not asked again, nor another with the same address; one that sent wrong
+ * bytes is tainted and not asked again either.  Embedded in its owner; origin
+ * loop only.
+ */
+#ifndef CACHE_ATTEMPT_H
+#define CACHE_ATTEMPT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/config.h"
+#include "common/err.h"
+#include "upstream/fetch.h"
+#include "upstream/upstream.h"
+
+#define ATTEMPT_ENDPOINTS_MAX 64 /* further ones are not tried */
+
+struct attempt {
+	struct upstreams *upstreams;            /* borrowed */
+	const struct config_upstream *upstream; /* borrowed */
+	uint64_t tried;   /* a bit an endpoint: in this round */
+	uint64_t refused; /* said no */
+	uint64_t tainted; /* sent wrong bytes */
+	unsigned n_rounds;
+	bool has_failed;          /* one did not answer, or not well */
+	enum fetch_result result; /* the failure that tells most */
+	struct err error;         /* its sentence */
+};
+
+void attempt_init(
+    struct attempt *, struct upstreams *, const struct config_upstream *);
+
+enum attempt_next { ATTEMPT_GO, ATTEMPT_WAIT, ATTEMPT_OVER };
+
+/* GO: ask *endpoint now.  WAIT: look again in *wait_ms.  OVER: nobody is left
+ * to ask; result and error say why. */
+enum attempt_next attempt_next(struct attempt *,
+    const struct config_endpoint **endpoint, uint64_t *wait_ms);
+void attempt_failed(struct attempt *, const struct config_endpoint *,
+    enum fetch_result, const struct err *);
+/* It sent wrong bytes: told to upstream_distrust() as well. */
+void attempt_taint(
+    struct attempt *, const struct config_endpoint *, const struct err *);
+/* It is on its way again: back-off starts afresh. */
+void attempt_progressed(struct attempt *);
+
+#endif

@@ -1,0 +1,79 @@
+/*
+ * cache_int.h - what the files of cache/ share: the origin loop's side of the
+ * cache, and a serve loop's port.
+ */
+#ifndef CACHE_INT_H
+#define CACHE_INT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "cache/cache.h"
+#include "cache/target.h"
+#include "cache/ticket.h"
+#include "common/map.h"
+#include "loop/loop.h"
+#include "store/index.h"
+#include "store/store.h"
+#include "upstream/fetch.h"
+#include "upstream/upstream.h"
+
+#define CACHE_FILLS_MAX 4096
+#define CACHE_ASKS_MAX 16384
+#define CACHE_ABSENT_MAX 16384
+
+#define ABSENT_MS 10000        /* how long an upstream's 404 is remembered */
+#define RECHECK_MS 30000       /* after a background check that failed */
+#define ASK_PATIENCE_MS 8000   /* new tries of an ask begin within this */
+#define FILL_PATIENCE_MS 25000 /* a fill's head must be in within this */
+#define FILL_STALL_MS 60000    /* no new byte for this long: give up */
+
+/* The origin loop's side.  Origin loop only, but for the immutable fields. */
+struct cache {
+	struct loop *origin;         /* immutable */
+	struct store *store;         /* immutable */
+	struct upstreams *upstreams; /* immutable */
+	struct index_reader *reader;
+	struct map *fills;  /* digest key -> struct fill */
+	struct map *asks;   /* kind, scope and key -> struct ask */
+	struct map *absent; /* the same key -> until when (loop ms) */
+	unsigned n_busy;    /* fills and asks that are not freed yet */
+	bool is_closing;
+	void (*on_closed)(void *arg);
+	void *on_closed_arg;
+	struct letter closed;
+};
+
+/* A serve loop's side.  That loop only, but for the immutable fields. */
+struct cache_port {
+	struct cache *cache; /* immutable */
+	struct loop *loop;   /* immutable */
+	struct index_reader *reader;
+	struct map *followers; /* scope and digest -> struct follower */
+	TAILQ_HEAD(, call) calls;
+};
+
+/* A fill or ask begins and ends; the last one may end the closing. */
+void cache_busy(struct cache *);
+void cache_idle(struct cache *);
+
+/* The key of a target in a map: KIND, scope, and tag or digest. */
+struct cache_key {
+	char bytes[2 + TARGET_SCOPE_MAX + 1 + TARGET_TAG_MAX + 1];
+	size_t n;
+};
+void cache_key(struct cache_key *, int kind, const struct target *);
+
+/* May the target's repository have this blob?  ROW is the blob's; a member row
+ * is looked up when needed. */
+bool cache_may_have(struct index_reader *, const struct target *,
+    const struct digest *, const struct blob_row *);
+
+/* Rows that say: the target's repository holds this manifest and all that it
+ * names. */
+void cache_batch_members(struct index_batch *, const struct target *,
+    const struct digest *manifest, struct str bytes);
+
+#endif

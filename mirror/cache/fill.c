@@ -1,0 +1,806 @@
+/*
+ * fill.c - the life of a blob on its way into the store.  States: fill.h.
+ *
+ * A state's step function runs when its wait may be over; it moves on or goes
+ * on waiting.  Callbacks only wake it, but for the two that libcurl calls with
+ * a head and with bytes: those look and store, nothing else.
+ *
+ * Always true:
+ *  1. Readers are told only of bytes that are in the draft's file, and of the
+ *     held-back end only after its digest matched.
+ *  2. fetch is set in HEAD and BODY only; draft from OPEN to KEEP.
+ *  3. Every follower hears exactly one last news.
+ */
+#include "fill.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "attempt.h"
+#include "cache/stream.h"
+#include "common/check.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/metrics.h"
+#include "flight.h"
+#include "follower.h"
+#include "loop/timer.h"
+#include "store/draft.h"
+
+#define FILL_DRAFTS_MAX 4 /* drafts of one fill, one after the other */
+
+enum fill_state {
+	FILL_OPEN,
+	FILL_TRY,
+	FILL_HEAD,
+	FILL_BODY,
+	FILL_REST,
+	FILL_HASH,
+	FILL_KEEP,
+	FILL_DONE,
+	FILL_FAILED,
+};
+
+enum step { STEP_AGAIN, STEP_WAIT };
+
+struct fill {
+	struct cache *cache;   /* borrowed; outlives us */
+	struct target target;  /* of who asked first */
+	enum fill_state state; /* fill_move() only */
+	struct attempt attempt;
+	const struct config_endpoint *endpoint; /* asked now, or last */
+	struct fetch *fetch;                    /* owned */
+	struct draft *draft;    /* owned: the one being written */
+	struct draft *rejected; /* owned: the one before, with wrong bytes */
+	unsigned n_drafts;
+	uint64_t endpoints_used; /* of this draft: a bit each */
+	struct stream *stream;   /* counted; NULL until the size is known */
+	TAILQ_HEAD(, follower) followers;
+	bool has_head;
+	bool is_verified;
+	bool is_resting;           /* REST: the timer has not come yet */
+	uint64_t at;               /* offset of the next byte that comes */
+	uint64_t expected_size;    /* 0: not known */
+	uint64_t patient_until_ms; /* for a first head */
+	uint64_t progress_ms;      /* when the last byte came */
+	uint64_t started_us;
+	uint64_t front_at_try; /* the draft's front when it was last asked */
+	struct timer timer;    /* ends a rest, or a wait for the first head */
+	struct timer soon;     /* runs it from the loop */
+	struct err error;      /* why it FAILED */
+};
+
+static enum step step_open(struct fill *);
+static enum step step_try(struct fill *);
+static enum step step_head(struct fill *);
+static enum step step_body(struct fill *);
+static enum step step_rest(struct fill *);
+static enum step step_hash(struct fill *);
+static enum step step_keep(struct fill *);
+static enum step step_end(struct fill *);
+static struct draft *fill_open_draft(
+    struct fill *, unsigned copy, struct err *err);
+
+/* clang-format off */
+#define TO(s) (1u << FILL_##s)
+static const struct {
+	const char *name;
+	enum step (*step)(struct fill *);
+	unsigned next;
+} states[] = {
+	[FILL_OPEN]   = { "open",   step_open,   TO(TRY) | TO(HASH) | TO(FAILED) },
+	[FILL_TRY]    = { "try",    step_try,    TO(HEAD) | TO(REST) | TO(FAILED) },
+	[FILL_HEAD]   = { "head",   step_head,   TO(BODY) | TO(TRY) | TO(FAILED) },
+	[FILL_BODY]   = { "body",   step_body,   TO(TRY) | TO(HASH) | TO(FAILED) },
+	[FILL_REST]   = { "rest",   step_rest,   TO(TRY) | TO(FAILED) },
+	[FILL_HASH]   = { "hash",   step_hash,   TO(KEEP) | TO(OPEN) | TO(FAILED) },
+	[FILL_KEEP]   = { "keep",   step_keep,   TO(DONE) | TO(FAILED) },
+	[FILL_DONE]   = { "done",   step_end,    0 },
+	[FILL_FAILED] = { "failed", step_end,    0 },
+};
+#undef TO
+/* clang-format on */
+
+/* ---- driving the states
+ * ------------------------------------------------------ */
+
+static void
+fill_check(const struct fill *f)
+{
+	check(
+	    f->fetch == NULL || f->state == FILL_HEAD || f->state == FILL_BODY);
+	check(f->draft != NULL || f->state >= FILL_DONE);
+	check(!f->is_verified || f->state >= FILL_HASH);
+}
+
+static enum step
+fill_move(struct fill *f, enum fill_state to)
+{
+	check(states[f->state].next & (1u << to));
+	log_debug("fill moves", LOG_DIGEST("digest", &f->target.digest),
+	    LOG_Z("from", states[f->state].name), LOG_Z("to", states[to].name));
+	f->state = to;
+	return STEP_AGAIN;
+}
+
+static void fill_free(struct fill *);
+
+static void
+fill_run(struct fill *f)
+{
+	do
+		fill_check(f);
+	while (states[f->state].step(f) == STEP_AGAIN);
+	if (f->state >= FILL_DONE)
+		fill_free(f);
+}
+
+static uint64_t
+now_ms(const struct fill *f)
+{
+	return loop_now_ms(f->cache->origin);
+}
+
+static void
+close_fetch(struct fill *f)
+{
+	fetch_close(f->fetch);
+	f->fetch = NULL;
+}
+
+static enum step
+fill_fail(struct fill *f, const struct err *why)
+{
+	f->error = *why;
+	close_fetch(f);
+	return fill_move(f, FILL_FAILED);
+}
+
+/* ---- telling the followers
+ * ------------------------------------------------------ */
+
+static void
+tell_grown(struct fill *f)
+{
+	struct follower *o;
+
+	TAILQ_FOREACH(o, &f->followers, link)
+	follower_wake(o);
+}
+
+/* What may be sent now: the front, without the held-back tail. */
+static void
+publish_front(struct fill *f)
+{
+	uint64_t front = draft_front(f->draft), size = f->stream->size;
+	uint64_t readable =
+	    size > STREAM_HOLD_BYTES ? size - STREAM_HOLD_BYTES : 0;
+
+	if (front < readable)
+		readable = front;
+	if (f->stream->is_held)
+		return;
+	atomic_store_explicit(
+	    &f->stream->readable, readable, memory_order_release);
+	tell_grown(f);
+}
+
+static void
+publish_comparison(struct fill *f)
+{
+	atomic_store_explicit(
+	    &f->stream->agreed, draft_agreed(f->draft), memory_order_release);
+	if (draft_differs(f->draft))
+		atomic_store_explicit(
+		    &f->stream->differs, true, memory_order_release);
+	tell_grown(f);
+}
+
+/* The size is known, and the file is open: readers may begin. */
+static int
+publish_stream(struct fill *f, struct err *err)
+{
+	uint64_t size = draft_size(f->draft);
+	struct follower *o;
+	bool is_held;
+
+	if (f->stream != NULL || size == 0)
+		return 0;
+	is_held = size <= STREAM_HELD_WHOLE_BYTES ||
+	    (f->endpoint != NULL &&
+		upstream_is_distrusted(
+		    f->cache->upstreams, f->target.upstream, f->endpoint));
+	f->stream = stream_new(draft_fd(f->draft), size, is_held);
+	if (f->stream == NULL)
+		return err_set(err, ERR_NO_MEMORY,
+		    "no memory for the readers of a blob; try again");
+	TAILQ_FOREACH(o, &f->followers, link)
+	follower_stream(o, f->stream, o->has_joined_fill);
+	publish_front(f);
+	return 0;
+}
+
+static void
+end_followers(struct fill *f, enum news_kind kind, const struct err *err)
+{
+	struct follower *o;
+
+	while ((o = TAILQ_FIRST(&f->followers)) != NULL) {
+		TAILQ_REMOVE(&f->followers, o, link);
+		follower_end(o, kind, err);
+	}
+}
+
+/* ---- callbacks
+ * --------------------------------------------------------------------- */
+
+/* Is this head one that we can go on with?  Stores what it says. */
+static int
+on_head(void *arg, const struct fetch_head *head, struct err *err)
+{
+	struct fill *f = arg;
+	int64_t total = head->status == 206 ? head->total : head->length;
+
+	if (total > 0 && f->expected_size != 0 &&
+	    (uint64_t)total != f->expected_size)
+		return err_set(err, ERR_DIGEST_MISMATCH,
+		    "%s says the blob has %lld bytes, it must have %llu",
+		    f->endpoint->name, (long long)total,
+		    (unsigned long long)f->expected_size);
+	f->at = head->first;
+	if (f->expected_size == 0 && total > 0)
+		f->expected_size = (uint64_t)total;
+	if (store_has_room(f->cache->store,
+		f->expected_size - draft_front(f->draft), err) != 0)
+		return -1;
+	if (f->expected_size != 0)
+		draft_set_size(f->draft, f->expected_size);
+	f->has_head = true;
+	timer_set(&f->soon, 0);
+	return 0;
+}
+
+static int
+on_bytes(void *arg, const void *bytes, size_t n, struct err *err)
+{
+	struct fill *f = arg;
+	uint64_t front = draft_front(f->draft), skip = 0;
+
+	if (f->expected_size != 0 && n > f->expected_size - f->at)
+		return err_set(err, ERR_DIGEST_MISMATCH,
+		    "%s sends more than the blob's %llu bytes",
+		    f->endpoint->name, (unsigned long long)f->expected_size);
+	if (f->at < front) /* it sends again what is here */
+		skip = front - f->at < n ? front - f->at : n;
+	f->at += n;
+	f->progress_ms = now_ms(f);
+	if (skip < n &&
+	    draft_write(f->draft, f->at - n + skip, (const char *)bytes + skip,
+		n - skip, err) != 0)
+		return -1;
+	if (f->stream != NULL)
+		publish_front(f);
+	return 0;
+}
+
+static void
+on_wake(void *arg)
+{
+	fill_run(arg);
+}
+
+/* Hashing, and with it the comparison, went on. */
+static void
+on_draft(void *arg)
+{
+	struct fill *f = arg;
+
+	if (f->rejected != NULL && f->stream != NULL)
+		publish_comparison(f);
+	fill_run(f);
+}
+
+static void
+on_timer(void *arg)
+{
+	struct fill *f = arg;
+
+	f->is_resting = false;
+	fill_run(f);
+}
+
+/* A head came, or the cache is closing; the disk's part ends by itself. */
+static void
+on_soon(void *arg)
+{
+	struct fill *f = arg;
+
+	if (f->cache->is_closing && f->state < FILL_HASH) {
+		(void)err_set(&f->error, ERR_CANCELLED,
+		    "the mirror is stopping; ask again");
+		(void)fill_fail(f, &f->error);
+	}
+	fill_run(f);
+}
+
+/* ---- states: getting the bytes
+ * -------------------------------------------------- */
+
+static bool
+is_member(const struct fill *f)
+{
+	struct member_row row;
+	bool is_one = index_find_member(f->cache->reader,
+	    target_scope(&f->target), &f->target.digest, &row);
+
+	index_release(f->cache->reader);
+	return is_one;
+}
+
+static bool
+is_complete(const struct fill *f)
+{
+	return draft_size(f->draft) != 0 &&
+	    draft_front(f->draft) == draft_size(f->draft);
+}
+
+static enum step
+step_open(struct fill *f)
+{
+	struct err err;
+
+	if (draft_state(f->draft) == DRAFT_OPENING)
+		return STEP_WAIT;
+	if (draft_state(f->draft) == DRAFT_BROKEN)
+		return fill_fail(f, draft_error(f->draft));
+	if (f->rejected != NULL)
+		draft_compare(f->draft, f->rejected);
+	if (f->expected_size != 0)
+		draft_set_size(f->draft, f->expected_size);
+	if (!is_complete(f) || !is_member(f))
+		return fill_move(f, FILL_TRY);
+	if (publish_stream(f, &err) != 0)
+		return fill_fail(f, &err);
+	return fill_move(f, FILL_HASH);
+}
+
+/* What is missing; of a draft that an earlier run completed the last byte, so
+ * that the upstream says whether this repository may have it. */
+static uint64_t
+next_offset(const struct fill *f)
+{
+	uint64_t front = draft_front(f->draft);
+
+	return is_complete(f) ? front - 1 : front;
+}
+
+static bool
+has_readers(const struct fill *f)
+{
+	return f->stream == NULL ||
+	    atomic_load_explicit(&f->stream->n_readers, memory_order_relaxed) >
+	    0;
+}
+
+static int
+start_fetch(struct fill *f, struct err *err)
+{
+	char text[DIGEST_TEXT_MAX];
+	struct fetch_spec spec = {
+		.upstreams = f->cache->upstreams,
+		.config = f->target.config,
+		.upstream = f->target.upstream,
+		.endpoint = f->endpoint,
+		.target = FETCH_BLOB,
+		.repository = target_repository(&f->target),
+		.reference = str_of(digest_text(&f->target.digest, text)),
+		.offset = next_offset(f),
+		.class = has_readers(f) ? CLASS_PULL : CLASS_PREWARM,
+		.on_head = on_head,
+		.on_bytes = on_bytes,
+		.on_end = on_wake,
+		.arg = f,
+	};
+
+	if (spec.offset > 0)
+		metric_count1(
+		    M_fill_resumed_total, link_class_name(spec.class), 1);
+	f->has_head = false;
+	f->front_at_try = draft_front(f->draft);
+	f->endpoints_used |= 1ull
+	    << ((f->endpoint - f->target.upstream->endpoints) & 63);
+	f->fetch = fetch_start(&spec, err);
+	return f->fetch != NULL ? 0 : -1;
+}
+
+/* Until when is it worth trying? */
+static uint64_t
+deadline_ms(const struct fill *f)
+{
+	const struct config_link *link =
+	    f->endpoint != NULL ? f->endpoint->link : NULL;
+
+	if (f->stream == NULL)
+		return f->patient_until_ms;
+	return f->progress_ms + (link != NULL ? link->stall_ms : FILL_STALL_MS);
+}
+
+static enum step
+rest_or_fail(struct fill *f, uint64_t wait_ms)
+{
+	uint64_t now = now_ms(f), until = deadline_ms(f);
+
+	if (now >= until)
+		return fill_fail(f, &f->attempt.error);
+	if (wait_ms > until - now)
+		wait_ms = until - now;
+	f->is_resting = true;
+	timer_set(&f->timer, wait_ms);
+	return fill_move(f, FILL_REST);
+}
+
+static enum step
+step_try(struct fill *f)
+{
+	uint64_t wait_ms = 0, now = now_ms(f);
+	struct err err;
+
+	switch (attempt_next(&f->attempt, &f->endpoint, &wait_ms)) {
+	case ATTEMPT_GO:
+		break;
+	case ATTEMPT_WAIT:
+		return rest_or_fail(f, wait_ms);
+	case ATTEMPT_OVER:
+		return fill_fail(f, &f->attempt.error);
+	}
+	if (start_fetch(f, &err) != 0)
+		return fill_fail(f, &err);
+	if (f->stream == NULL && f->patient_until_ms > now)
+		timer_set(&f->timer, f->patient_until_ms - now);
+	return fill_move(f, FILL_HEAD);
+}
+
+static enum step
+step_rest(struct fill *f)
+{
+	return f->is_resting ? STEP_WAIT : fill_move(f, FILL_TRY);
+}
+
+static const char *
+fill_reason(enum fetch_result result)
+{
+	if (result == FETCH_UNREACHABLE)
+		return "unreachable";
+	if (result == FETCH_BROKEN)
+		return "cut";
+	if (result == FETCH_STOPPED)
+		return "length";
+	return "refused";
+}
+
+static bool
+is_our_fault(enum err_code code)
+{
+	return code == ERR_DISK || code == ERR_DISK_FULL ||
+	    code == ERR_NO_MEMORY;
+}
+
+/* The fetch ended short of what was wanted: ask again, or elsewhere. */
+static enum step
+try_again(struct fill *f)
+{
+	enum fetch_result result = fetch_result(f->fetch);
+	struct err err = *fetch_error(f->fetch);
+
+	close_fetch(f);
+	timer_stop(&f->timer);
+	if (result == FETCH_STOPPED && is_our_fault(err.code))
+		return fill_fail(f, &err);
+	metric_count1(M_fill_broken_total, fill_reason(result), 1);
+	if (result == FETCH_STOPPED) {
+		attempt_taint(&f->attempt, f->endpoint, &err);
+	} else {
+		attempt_failed(&f->attempt, f->endpoint, result, &err);
+		if (draft_front(f->draft) - f->front_at_try >= DRAFT_CHUNK)
+			attempt_progressed(&f->attempt);
+	}
+	return fill_move(f, FILL_TRY);
+}
+
+static enum step
+step_head(struct fill *f)
+{
+	struct err err;
+
+	if (!f->has_head && fetch_result(f->fetch) != FETCH_RUNNING)
+		return try_again(f);
+	if (!f->has_head && now_ms(f) >= deadline_ms(f)) {
+		(void)err_set(&err, ERR_TIMED_OUT,
+		    "%s: no answer from %s within %u s; try again",
+		    f->target.scope, f->endpoint->name,
+		    FILL_PATIENCE_MS / 1000);
+		return fill_fail(f, &err);
+	}
+	if (!f->has_head)
+		return STEP_WAIT;
+	timer_stop(&f->timer);
+	if (publish_stream(f, &err) != 0)
+		return fill_fail(f, &err);
+	return fill_move(f, FILL_BODY);
+}
+
+/* The empty blob is never asked for, so an empty answer is a wrong one. */
+static enum step
+nothing_came(struct fill *f)
+{
+	struct err err;
+
+	(void)err_set(&err, ERR_DIGEST_MISMATCH,
+	    "%s: %s sent an empty body for a blob that is not empty",
+	    f->target.scope, f->endpoint->name);
+	close_fetch(f);
+	attempt_taint(&f->attempt, f->endpoint, &err);
+	return fill_move(f, FILL_TRY);
+}
+
+static enum step
+step_body(struct fill *f)
+{
+	enum fetch_result result = fetch_result(f->fetch);
+	struct err err;
+
+	if (result == FETCH_RUNNING)
+		return STEP_WAIT;
+	if (result == FETCH_DONE && f->expected_size == 0) {
+		f->expected_size = f->at;
+		draft_set_size(f->draft, f->at);
+	}
+	if (result == FETCH_DONE && f->at == 0)
+		return nothing_came(f);
+	if (result == FETCH_DONE && is_complete(f)) {
+		close_fetch(f);
+		if (publish_stream(f, &err) != 0)
+			return fill_fail(f, &err);
+		return fill_move(f, FILL_HASH);
+	}
+	if (result != FETCH_DONE)
+		return try_again(f);
+	close_fetch(f); /* a whole answer, but not all that is missing */
+	return fill_move(f, FILL_TRY);
+}
+
+/* ---- states: the bytes are here
+ * ----------------------------------------------------- */
+
+/* Who is to blame?  A draft of one run and one endpoint is that endpoint's. */
+static void
+blame(struct fill *f)
+{
+	struct err err;
+
+	(void)err_set(&err, ERR_DIGEST_MISMATCH,
+	    "%s: %s sent other bytes than the digest names; the upstream is "
+	    "broken or tampered with",
+	    f->target.scope, f->endpoint != NULL ? f->endpoint->name : "disk");
+	metric_count1(M_fill_broken_total, "digest", 1);
+	log_warn("wrong bytes", LOG_DIGEST("digest", &f->target.digest),
+	    LOG_ERR(&err));
+	f->error = err;
+	if (draft_was_resumed(f->draft) || f->endpoint == NULL ||
+	    (f->endpoints_used & (f->endpoints_used - 1)) != 0) {
+		f->attempt.error = err;
+		attempt_progressed(&f->attempt);
+		return;
+	}
+	attempt_taint(&f->attempt, f->endpoint, &err);
+	attempt_progressed(&f->attempt);
+}
+
+static enum step
+another_draft(struct fill *f)
+{
+	struct follower *o;
+	struct draft *next;
+	struct err err;
+
+	blame(f);
+	if (f->n_drafts >= FILL_DRAFTS_MAX)
+		return fill_fail(f, &f->error);
+	next = fill_open_draft(f, f->n_drafts, &err);
+	if (next == NULL)
+		return fill_fail(f, &err);
+	TAILQ_FOREACH(o, &f->followers, link)
+	follower_halt(o);
+	draft_compare(f->draft, NULL);
+	draft_drop(f->rejected);
+	f->rejected = f->draft;
+	f->draft = next;
+	f->n_drafts++;
+	f->endpoints_used = 0;
+	stream_unref(f->stream);
+	f->stream = NULL;
+	f->patient_until_ms = now_ms(f) + FILL_STALL_MS;
+	return fill_move(f, FILL_OPEN);
+}
+
+static enum step
+step_hash(struct fill *f)
+{
+	struct index_batch *batch;
+
+	if (draft_state(f->draft) == DRAFT_BROKEN)
+		return fill_fail(f, draft_error(f->draft));
+	if (!draft_is_hashed(f->draft))
+		return STEP_WAIT;
+	if (!draft_matches(f->draft))
+		return another_draft(f);
+	f->is_verified = true;
+	end_followers(f, NEWS_ENDED, NULL);
+	batch = index_batch_new();
+	if (batch == NULL)
+		return fill_fail(f,
+		    &(struct err){
+			ERR_NO_MEMORY, "no memory for the index rows" });
+	index_batch_member(batch, target_scope(&f->target), &f->target.digest,
+	    draft_size(f->draft));
+	draft_keep(f->draft, target_is_public(&f->target), batch);
+	return fill_move(f, FILL_KEEP);
+}
+
+static enum step
+step_keep(struct fill *f)
+{
+	if (draft_state(f->draft) == DRAFT_KEEPING)
+		return STEP_WAIT;
+	if (draft_state(f->draft) == DRAFT_BROKEN)
+		return fill_fail(f, draft_error(f->draft));
+	metric_observe(
+	    metric_get(M_fill_seconds), clock_mono_us() - f->started_us);
+	return fill_move(f, FILL_DONE);
+}
+
+static enum step
+step_end(struct fill *f)
+{
+	(void)f;
+	return STEP_WAIT;
+}
+
+/* ---- birth and death
+ * ------------------------------------------------------------------ */
+
+static struct draft *
+fill_open_draft(struct fill *f, unsigned copy, struct err *err)
+{
+	struct draft_spec spec = {
+		.store = f->cache->store,
+		.loop = f->cache->origin,
+		.digest = f->target.digest,
+		.copy = copy,
+		.on_event = on_draft,
+		.arg = f,
+	};
+
+	return draft_open(&spec, err);
+}
+
+struct fill *
+fill_start(struct cache *c, const struct target *target, uint64_t expected_size,
+    struct err *err)
+{
+	struct fill *f = calloc(1, sizeof(*f));
+
+	if (f == NULL) {
+		(void)err_set(err, ERR_NO_MEMORY, "no memory for a fill");
+		return NULL;
+	}
+	f->cache = c;
+	target_copy(&f->target, target);
+	f->expected_size = expected_size;
+	f->draft = fill_open_draft(f, 0, err);
+	if (f->draft == NULL ||
+	    map_put(c->fills, &f->target.digest,
+		digest_key_size(&f->target.digest), f) != 0) {
+		(void)err_set(err, ERR_OVERLOADED,
+		    "%zu blobs are being brought in already; try again later",
+		    map_count(c->fills));
+		draft_drop(f->draft);
+		target_done(&f->target);
+		free(f);
+		return NULL;
+	}
+	f->n_drafts = 1;
+	f->state = FILL_OPEN;
+	TAILQ_INIT(&f->followers);
+	attempt_init(&f->attempt, c->upstreams, target->upstream);
+	timer_init(&f->timer, c->origin, on_timer, f);
+	timer_init(&f->soon, c->origin, on_soon, f);
+	f->started_us = clock_mono_us();
+	f->progress_ms = now_ms(f);
+	f->patient_until_ms = f->progress_ms + FILL_PATIENCE_MS;
+	cache_busy(c);
+	metric_add(metric_get(M_fills), 1);
+	return f;
+}
+
+bool
+fill_is_open_to(const struct fill *f, const struct target *t)
+{
+	struct member_row row;
+	bool is_open = strcmp(f->target.scope, t->scope) == 0 ||
+	    (target_is_public(&f->target) && target_is_public(t)) ||
+	    index_find_member(
+		f->cache->reader, target_scope(t), &t->digest, &row);
+
+	index_release(f->cache->reader);
+	return is_open;
+}
+
+void
+fill_follow(struct fill *f, struct follower *o, bool has_joined)
+{
+	o->has_joined_fill = has_joined;
+	f->patient_until_ms = now_ms(f) + FILL_PATIENCE_MS;
+	if (f->stream != NULL)
+		follower_stream(o, f->stream, has_joined);
+	if (f->is_verified)
+		follower_end(o, NEWS_ENDED, NULL);
+	else
+		TAILQ_INSERT_TAIL(&f->followers, o, link);
+}
+
+void
+fill_cancel(struct fill *f)
+{
+	timer_set(&f->soon, 0);
+}
+
+/* What has wrong bytes is removed, all else stays to be resumed. */
+static void
+close_drafts(struct fill *f)
+{
+	bool is_wrong = f->error.code == ERR_DIGEST_MISMATCH;
+
+	draft_compare(f->draft, NULL);
+	draft_drop(f->rejected);
+	if (f->state == FILL_DONE || (!is_wrong && draft_front(f->draft) > 0))
+		draft_leave(f->draft);
+	else
+		draft_drop(f->draft);
+}
+
+static void
+report_failure(struct fill *f)
+{
+	enum fetch_result result = f->attempt.result;
+	struct cache_key key;
+
+	if (f->error.code == ERR_CANCELLED)
+		return;
+	log_warn("fill failed", LOG_DIGEST("digest", &f->target.digest),
+	    LOG_Z("scope", f->target.scope), LOG_ERR(&f->error));
+	if (!f->attempt.has_failed && result == FETCH_NOT_FOUND) {
+		cache_key(&key, ASK_BLOB, &f->target);
+		flight_remember(f->cache, &key, ERR_BLOB_UNKNOWN);
+	}
+}
+
+static void
+fill_free(struct fill *f)
+{
+	struct cache *c = f->cache;
+
+	(void)map_take(
+	    c->fills, &f->target.digest, digest_key_size(&f->target.digest));
+	if (f->state == FILL_FAILED)
+		report_failure(f);
+	end_followers(f, NEWS_FAILED, &f->error);
+	close_drafts(f);
+	stream_unref(f->stream);
+	timer_stop(&f->timer);
+	timer_stop(&f->soon);
+	target_done(&f->target);
+	free(f);
+	metric_add(metric_get(M_fills), -1);
+	cache_idle(c);
+}

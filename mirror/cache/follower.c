@@ -1,0 +1,360 @@
+/*
+ * follower.c - readers of a fill, on their serve loop.
+ *
+ * After anything that may let a reader go on (a wake-up, news, a new reader)
+ * each reader of the follower is brought up to date by reader_update(): begin,
+ * move to the newer stream, allow more.  A reader may move from one stream to
+ * the next when all that it has sent is the same in both.
+ */
+#include "follower.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/check.h"
+#include "common/metrics.h"
+#include "flight.h"
+
+/* ---- the origin loop's side ------------------------------------------------
+ */
+
+static void deliver_wake(struct letter *);
+static void deliver_news(struct letter *);
+
+void
+follower_wake(struct follower *f)
+{
+	if (atomic_exchange_explicit(&f->is_woken, true, memory_order_acq_rel))
+		return;
+	f->wake.deliver = deliver_wake;
+	loop_post(f->port->loop, &f->wake);
+}
+
+static void
+post_news(struct news *n, struct follower *to, enum news_kind kind)
+{
+	n->to = to;
+	n->kind = kind;
+	n->letter.deliver = deliver_news;
+	loop_post(to->port->loop, &n->letter);
+}
+
+/* Without memory for it the readers see no more bytes until the fill's end. */
+void
+follower_stream(struct follower *f, struct stream *stream, bool has_joined)
+{
+	struct news *n = calloc(1, sizeof(*n));
+
+	if (n == NULL)
+		return;
+	n->stream = stream_ref(stream);
+	n->has_joined = has_joined;
+	post_news(n, f, NEWS_STREAM);
+}
+
+void
+follower_halt(struct follower *f)
+{
+	struct news *n = calloc(1, sizeof(*n));
+
+	if (n != NULL)
+		post_news(n, f, NEWS_HALT);
+}
+
+void
+follower_end(struct follower *f, enum news_kind kind, const struct err *err)
+{
+	if (err != NULL)
+		f->last.error = *err;
+	post_news(&f->last, f, kind);
+}
+
+/* ---- one reader
+ * -------------------------------------------------------------- */
+
+static void
+reader_leave(struct reader *r)
+{
+	struct follower *f = r->follower;
+
+	TAILQ_REMOVE(&f->readers, r, link);
+	r->follower = NULL;
+	metric_add(metric_get(M_fill_readers), -1);
+	if (r->stream != NULL)
+		atomic_fetch_sub_explicit(
+		    &r->stream->n_readers, 1, memory_order_relaxed);
+	stream_unref(r->stream);
+	r->stream = NULL;
+}
+
+static void
+reader_end(struct reader *r, enum reader_event event, const struct err *err)
+{
+	if (err != NULL)
+		r->error = *err;
+	if (event == READER_CUT)
+		metric_count1(
+		    M_fill_readers_cut_total, err_oci_code(r->error.code), 1);
+	reader_leave(r);
+	r->on_event(r, event);
+}
+
+static void
+reader_take_stream(struct reader *r, struct stream *s)
+{
+	if (r->stream != NULL)
+		atomic_fetch_sub_explicit(
+		    &r->stream->n_readers, 1, memory_order_relaxed);
+	stream_unref(r->stream);
+	r->stream = stream_ref(s);
+	atomic_fetch_add_explicit(&s->n_readers, 1, memory_order_relaxed);
+	r->fd = s->fd;
+}
+
+static void
+reader_begin(struct reader *r)
+{
+	struct follower *f = r->follower;
+
+	reader_take_stream(r, f->stream);
+	r->has_begun = true;
+	r->size = f->stream->size;
+	r->is_held = f->stream->is_held && !f->is_verified;
+	r->has_joined = r->has_joined || f->has_joined;
+	r->start = 0;
+	r->end = r->size;
+	r->on_event(r, READER_BEGIN); /* may detach it */
+}
+
+/* Moves to the newer stream.  False: it waits, or was cut. */
+static bool
+reader_move(struct reader *r)
+{
+	struct stream *s = r->follower->stream;
+	bool differs = atomic_load_explicit(&s->differs, memory_order_acquire);
+	uint64_t agreed =
+	    atomic_load_explicit(&s->agreed, memory_order_acquire);
+	uint64_t position = r->position(r);
+	struct err err;
+
+	if (position <= agreed || position == r->start) {
+		reader_take_stream(r, s);
+		r->on_event(r, READER_SWAP);
+		return r->follower != NULL;
+	}
+	if (!differs)
+		return false;
+	(void)err_set(&err, ERR_DIGEST_MISMATCH,
+	    "the upstream sent wrong bytes at or before offset %llu, which "
+	    "this "
+	    "client had been sent; it may resume",
+	    (unsigned long long)position);
+	reader_end(r, READER_CUT, &err);
+	return false;
+}
+
+static void
+reader_allow(struct reader *r, uint64_t allowed)
+{
+	if (allowed == r->allowed)
+		return;
+	r->allowed = allowed;
+	r->on_event(r, READER_ALLOW);
+}
+
+static void
+reader_update(struct reader *r)
+{
+	struct follower *f = r->follower;
+
+	if (f->stream == NULL)
+		return;
+	if (!r->has_begun)
+		reader_begin(r);
+	if (r->follower == NULL)
+		return;
+	if (r->stream != f->stream && !reader_move(r))
+		return;
+	if (f->is_halted)
+		reader_allow(r, r->position(r));
+	else
+		reader_allow(
+		    r, stream_limit(r->stream, r->end, f->is_verified));
+}
+
+/* ---- all readers of a follower
+ * -------------------------------------------------- */
+
+static void
+follower_update(struct follower *f)
+{
+	struct reader *r, *next;
+
+	for (r = TAILQ_FIRST(&f->readers); r != NULL; r = next) {
+		next = TAILQ_NEXT(r, link);
+		reader_update(r);
+	}
+}
+
+static void
+follower_key(struct cache_key *k, const struct target *t)
+{
+	cache_key(k, ASK_BLOB, t);
+}
+
+static void
+follower_free(struct follower *f)
+{
+	check(TAILQ_EMPTY(&f->readers));
+	stream_unref(f->stream);
+	target_done(&f->target);
+	free(f);
+}
+
+/* Whoever is left hears how it ended. */
+static void
+follower_finish(struct follower *f)
+{
+	enum news_kind kind = f->last.kind;
+	const struct err *err = &f->last.error;
+	struct reader *r;
+
+	while ((r = TAILQ_FIRST(&f->readers)) != NULL) {
+		if (kind == NEWS_ENDED && r->has_begun)
+			reader_end(r, READER_ENDED, NULL);
+		else if (kind == NEWS_FAILED)
+			reader_end(
+			    r, r->has_begun ? READER_CUT : READER_FAILED, err);
+		else
+			reader_end(r, READER_STORED, NULL);
+	}
+	follower_free(f);
+}
+
+/* The last news came.  New readers make a new follower; a wake-up that is still
+ * in the mailbox holds up the end. */
+static void
+follower_over(struct follower *f)
+{
+	struct cache_key key;
+
+	follower_key(&key, &f->target);
+	(void)map_take(f->port->followers, key.bytes, key.n);
+	f->is_over = true;
+	if (!atomic_load_explicit(&f->is_woken, memory_order_acquire))
+		follower_finish(f);
+}
+
+static void
+deliver_wake(struct letter *l)
+{
+	struct follower *f = container_of(l, struct follower, wake);
+
+	atomic_store_explicit(&f->is_woken, false, memory_order_release);
+	follower_update(f);
+	if (f->is_over)
+		follower_finish(f);
+}
+
+static void
+deliver_news(struct letter *l)
+{
+	struct news *n = container_of(l, struct news, letter);
+	struct follower *f = n->to;
+
+	switch (n->kind) {
+	case NEWS_STREAM:
+		stream_unref(f->stream);
+		f->stream = n->stream;
+		f->has_joined = n->has_joined;
+		f->is_halted = false;
+		follower_update(f);
+		free(n);
+		break;
+	case NEWS_HALT:
+		f->is_halted = true;
+		follower_update(f);
+		free(n);
+		break;
+	case NEWS_ENDED:
+		f->is_verified = true;
+		follower_update(f);
+		follower_over(f);
+		break;
+	case NEWS_FAILED:
+	case NEWS_STORED:
+		follower_over(f);
+		break;
+	}
+}
+
+/* ---- for the api
+ * ------------------------------------------------------------------ */
+
+static struct follower *
+follower_new(struct cache_port *p, const struct target *t, struct err *err)
+{
+	struct follower *f = calloc(1, sizeof(*f));
+	struct member_row member;
+	struct cache_key key;
+
+	follower_key(&key, t);
+	if (f == NULL || map_put(p->followers, key.bytes, key.n, f) != 0) {
+		(void)err_set(err, ERR_OVERLOADED,
+		    "too many blobs are being brought in; try again later");
+		free(f);
+		return NULL;
+	}
+	f->port = p;
+	f->cache = p->cache;
+	target_copy(&f->target, t);
+	TAILQ_INIT(&f->readers);
+	if (index_find_member(p->reader, target_scope(t), &t->digest, &member))
+		f->expected_size = member.size;
+	index_release(p->reader);
+	return f;
+}
+
+static void
+deliver_join(struct letter *l)
+{
+	struct follower *f = container_of(l, struct follower, join);
+
+	flight_follow(f->cache, f);
+}
+
+int
+reader_attach(struct cache_port *p, struct reader *r, const struct target *t,
+    struct err *err)
+{
+	struct follower *f;
+	struct cache_key key;
+
+	check(r->follower == NULL && r->stream == NULL);
+	follower_key(&key, t);
+	f = map_find(p->followers, key.bytes, key.n);
+	r->has_joined = f != NULL;
+	if (f == NULL) {
+		f = follower_new(p, t, err);
+		if (f == NULL)
+			return -1;
+		f->ignores_index = r->is_lost;
+		f->join.deliver = deliver_join;
+		loop_post(p->cache->origin, &f->join);
+	}
+	r->follower = f;
+	r->has_begun = false;
+	r->allowed = 0;
+	TAILQ_INSERT_TAIL(&f->readers, r, link);
+	metric_add(metric_get(M_fill_readers), 1);
+	if (r->has_joined)
+		follower_wake(f); /* so that it begins, later */
+	return 0;
+}
+
+void
+reader_detach(struct reader *r)
+{
+	if (r->follower != NULL)
+		reader_leave(r);
+}

@@ -1,0 +1,57 @@
+/*
+ * stream.c - the readable side of a draft.
+ */
+#include "cache/stream.h"
+
+#include <stdlib.h>
+
+#include "common/check.h"
+
+struct stream *
+stream_new(struct shared_fd *fd, uint64_t size, bool is_held)
+{
+	struct stream *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		return NULL;
+	atomic_init(&s->refs, 1);
+	s->fd = shared_fd_ref(fd);
+	s->size = size;
+	s->is_held = is_held;
+	return s;
+}
+
+struct stream *
+stream_ref(struct stream *s)
+{
+	unsigned before =
+	    atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
+
+	check(before > 0);
+	return s;
+}
+
+void
+stream_unref(struct stream *s)
+{
+	if (s == NULL)
+		return;
+	if (atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) > 1)
+		return;
+	shared_fd_unref(s->fd);
+	free(s);
+}
+
+uint64_t
+stream_limit(const struct stream *s, uint64_t end, bool is_verified)
+{
+	uint64_t readable, hold;
+
+	if (is_verified)
+		return end;
+	if (s->is_held)
+		return 0;
+	readable = atomic_load_explicit(&s->readable, memory_order_acquire);
+	hold = end > STREAM_HOLD_BYTES ? end - STREAM_HOLD_BYTES : 0;
+	return readable < hold ? readable : hold;
+}
