@@ -11,64 +11,19 @@
  *  2. fetch is set in HEAD and BODY only; draft from OPEN to KEEP.
  *  3. Every follower hears exactly one last news.
  */
-#include "fill.h"
-
 #include <stdlib.h>
 #include <string.h>
 
-#include "attempt.h"
-#include "cache/stream.h"
 #include "common/check.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/metrics.h"
+#include "fill_int.h"
 #include "flight.h"
-#include "follower.h"
-#include "loop/timer.h"
-#include "store/draft.h"
 
 #define FILL_DRAFTS_MAX 4 /* drafts of one fill, one after the other */
 
-enum fill_state {
-	FILL_OPEN,
-	FILL_TRY,
-	FILL_HEAD,
-	FILL_BODY,
-	FILL_REST,
-	FILL_HASH,
-	FILL_KEEP,
-	FILL_DONE,
-	FILL_FAILED,
-};
-
 enum step { STEP_AGAIN, STEP_WAIT };
-
-struct fill {
-	struct cache *cache;   /* borrowed; outlives us */
-	struct target target;  /* of who asked first */
-	enum fill_state state; /* fill_move() only */
-	struct attempt attempt;
-	const struct config_endpoint *endpoint; /* asked now, or last */
-	struct fetch *fetch;                    /* owned */
-	struct draft *draft;    /* owned: the one being written */
-	struct draft *rejected; /* owned: the one before, with wrong bytes */
-	unsigned n_drafts;
-	uint64_t endpoints_used; /* of this draft: a bit each */
-	struct stream *stream;   /* counted; NULL until the size is known */
-	TAILQ_HEAD(, follower) followers;
-	bool has_head;
-	bool is_verified;
-	bool is_resting;           /* REST: the timer has not come yet */
-	uint64_t at;               /* offset of the next byte that comes */
-	uint64_t expected_size;    /* 0: not known */
-	uint64_t patient_until_ms; /* for a first head */
-	uint64_t progress_ms;      /* when the last byte came */
-	uint64_t started_us;
-	uint64_t front_at_try; /* the draft's front when it was last asked */
-	struct timer timer;    /* ends a rest, or a wait for the first head */
-	struct timer soon;     /* runs it from the loop */
-	struct err error;      /* why it FAILED */
-};
 
 static enum step step_open(struct fill *);
 static enum step step_try(struct fill *);
@@ -156,81 +111,6 @@ fill_fail(struct fill *f, const struct err *why)
 	return fill_move(f, FILL_FAILED);
 }
 
-/* ---- telling the followers
- * ------------------------------------------------------ */
-
-static void
-tell_grown(struct fill *f)
-{
-	struct follower *o;
-
-	TAILQ_FOREACH(o, &f->followers, link)
-	follower_wake(o);
-}
-
-/* What may be sent now: the front, without the held-back tail. */
-static void
-publish_front(struct fill *f)
-{
-	uint64_t front = draft_front(f->draft), size = f->stream->size;
-	uint64_t readable =
-	    size > STREAM_HOLD_BYTES ? size - STREAM_HOLD_BYTES : 0;
-
-	if (front < readable)
-		readable = front;
-	if (f->stream->is_held)
-		return;
-	atomic_store_explicit(
-	    &f->stream->readable, readable, memory_order_release);
-	tell_grown(f);
-}
-
-static void
-publish_comparison(struct fill *f)
-{
-	atomic_store_explicit(
-	    &f->stream->agreed, draft_agreed(f->draft), memory_order_release);
-	if (draft_differs(f->draft))
-		atomic_store_explicit(
-		    &f->stream->differs, true, memory_order_release);
-	tell_grown(f);
-}
-
-/* The size is known, and the file is open: readers may begin. */
-static int
-publish_stream(struct fill *f, struct err *err)
-{
-	uint64_t size = draft_size(f->draft);
-	struct follower *o;
-	bool is_held;
-
-	if (f->stream != NULL || size == 0)
-		return 0;
-	is_held = size <= STREAM_HELD_WHOLE_BYTES ||
-	    (f->endpoint != NULL &&
-		upstream_is_distrusted(
-		    f->cache->upstreams, f->target.upstream, f->endpoint));
-	f->stream = stream_new(draft_fd(f->draft), size, is_held);
-	if (f->stream == NULL)
-		return err_set(err, ERR_NO_MEMORY,
-		    "no memory for the readers of a blob; try again");
-	TAILQ_FOREACH(o, &f->followers, link)
-	follower_stream(o, f->stream, o->has_joined_fill);
-	publish_front(f);
-	return 0;
-}
-
-static void
-end_followers(struct fill *f, enum news_kind kind, const struct err *err)
-{
-	struct follower *o;
-
-	while ((o = TAILQ_FIRST(&f->followers)) != NULL) {
-		TAILQ_REMOVE(&f->followers, o, link);
-		follower_end(o, kind, err);
-	}
-}
-
 /* ---- callbacks
  * --------------------------------------------------------------------- */
 
@@ -279,7 +159,7 @@ on_bytes(void *arg, const void *bytes, size_t n, struct err *err)
 		n - skip, err) != 0)
 		return -1;
 	if (f->stream != NULL)
-		publish_front(f);
+		fill_tell_front(f);
 	return 0;
 }
 
@@ -296,7 +176,7 @@ on_draft(void *arg)
 	struct fill *f = arg;
 
 	if (f->rejected != NULL && f->stream != NULL)
-		publish_comparison(f);
+		fill_tell_comparison(f);
 	fill_run(f);
 }
 
@@ -359,7 +239,7 @@ step_open(struct fill *f)
 		draft_set_size(f->draft, f->expected_size);
 	if (!is_complete(f) || !is_member(f))
 		return fill_move(f, FILL_TRY);
-	if (publish_stream(f, &err) != 0)
+	if (fill_tell_stream(f, &err) != 0)
 		return fill_fail(f, &err);
 	return fill_move(f, FILL_HASH);
 }
@@ -524,7 +404,7 @@ step_head(struct fill *f)
 	if (!f->has_head)
 		return STEP_WAIT;
 	timer_stop(&f->timer);
-	if (publish_stream(f, &err) != 0)
+	if (fill_tell_stream(f, &err) != 0)
 		return fill_fail(f, &err);
 	return fill_move(f, FILL_BODY);
 }
@@ -559,7 +439,7 @@ step_body(struct fill *f)
 		return nothing_came(f);
 	if (result == FETCH_DONE && is_complete(f)) {
 		close_fetch(f);
-		if (publish_stream(f, &err) != 0)
+		if (fill_tell_stream(f, &err) != 0)
 			return fill_fail(f, &err);
 		return fill_move(f, FILL_HASH);
 	}
@@ -599,7 +479,6 @@ blame(struct fill *f)
 static enum step
 another_draft(struct fill *f)
 {
-	struct follower *o;
 	struct draft *next;
 	struct err err;
 
@@ -609,8 +488,7 @@ another_draft(struct fill *f)
 	next = fill_open_draft(f, f->n_drafts, &err);
 	if (next == NULL)
 		return fill_fail(f, &err);
-	TAILQ_FOREACH(o, &f->followers, link)
-	follower_halt(o);
+	fill_tell_halt(f);
 	draft_compare(f->draft, NULL);
 	draft_drop(f->rejected);
 	f->rejected = f->draft;
@@ -635,7 +513,7 @@ step_hash(struct fill *f)
 	if (!draft_matches(f->draft))
 		return another_draft(f);
 	f->is_verified = true;
-	end_followers(f, NEWS_ENDED, NULL);
+	fill_tell_end(f, NEWS_ENDED, NULL);
 	batch = index_batch_new();
 	if (batch == NULL)
 		return fill_fail(f,
@@ -723,32 +601,6 @@ fill_start(struct cache *c, const struct target *target, uint64_t expected_size,
 	return f;
 }
 
-bool
-fill_is_open_to(const struct fill *f, const struct target *t)
-{
-	struct member_row row;
-	bool is_open = strcmp(f->target.scope, t->scope) == 0 ||
-	    (target_is_public(&f->target) && target_is_public(t)) ||
-	    index_find_member(
-		f->cache->reader, target_scope(t), &t->digest, &row);
-
-	index_release(f->cache->reader);
-	return is_open;
-}
-
-void
-fill_follow(struct fill *f, struct follower *o, bool has_joined)
-{
-	o->has_joined_fill = has_joined;
-	f->patient_until_ms = now_ms(f) + FILL_PATIENCE_MS;
-	if (f->stream != NULL)
-		follower_stream(o, f->stream, has_joined);
-	if (f->is_verified)
-		follower_end(o, NEWS_ENDED, NULL);
-	else
-		TAILQ_INSERT_TAIL(&f->followers, o, link);
-}
-
 void
 fill_cancel(struct fill *f)
 {
@@ -794,7 +646,7 @@ fill_free(struct fill *f)
 	    c->fills, &f->target.digest, digest_key_size(&f->target.digest));
 	if (f->state == FILL_FAILED)
 		report_failure(f);
-	end_followers(f, NEWS_FAILED, &f->error);
+	fill_tell_end(f, NEWS_FAILED, &f->error);
 	close_drafts(f);
 	stream_unref(f->stream);
 	timer_stop(&f->timer);
