@@ -13,6 +13,7 @@
  */
 #include "loop/loop.h"
 
+#include <errno.h>
 #include <event2/event.h>
 #include <event2/event_struct.h>
 #include <stdatomic.h>
@@ -22,6 +23,7 @@
 
 #include "common/check.h"
 #include "common/clock.h"
+#include "common/log.h"
 #include "common/thread.h"
 
 struct loop {
@@ -162,15 +164,29 @@ loop_join(struct loop *l)
 
 /* ---- birth and death --------------------------------------------------- */
 
+/* libevent would write its warnings to stderr, between the log's lines. */
+static void
+on_libevent_message(int severity, const char *message)
+{
+	int error = errno;
+
+	log_at(severity >= EVENT_LOG_WARN ? LOG_WARN : LOG_DEBUG, "libevent",
+	    LOG_Z("message", message));
+	errno = error; /* our caller's caller still asks for it */
+}
+
 static struct event_base *
 base_new(void)
 {
 	struct event_config *config = event_config_new();
 	struct event_base *base = NULL;
 
+	event_set_log_callback(on_libevent_message);
 	if (config == NULL)
 		return NULL;
-	if (event_config_set_flag(config,
+	if (event_config_avoid_method(config, "poll") == 0 &&
+	    event_config_avoid_method(config, "select") == 0 &&
+	    event_config_set_flag(config,
 		EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_IGNORE_ENV |
 		    EVENT_BASE_FLAG_NO_CACHE_TIME) == 0)
 		base = event_base_new_with_config(config);
