@@ -37,13 +37,17 @@ err_set(struct err *err, enum err_code code, const char *fmt, ...)
 	return -1;
 }
 
-/* TEXT becomes "TEXT: TAIL", cut at its end. */
+/* As much of Z as fits behind what TEXT has. */
 static void
-add_tail(char text[ERR_TEXT_MAX], const char *tail)
+append(char text[ERR_TEXT_MAX], const char *z)
 {
-	size_t n = strlen(text);
+	size_t at = strlen(text);
+	size_t n = strlen(z);
 
-	(void)snprintf(text + n, ERR_TEXT_MAX - n, ": %s", tail);
+	if (n > ERR_TEXT_MAX - 1 - at)
+		n = ERR_TEXT_MAX - 1 - at;
+	memcpy(text + at, z, n);
+	text[at + n] = '\0';
 }
 
 int
@@ -55,7 +59,8 @@ err_wrap(struct err *err, const char *fmt, ...)
 	va_start(ap, fmt);
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	add_tail(text, err->text);
+	append(text, ": ");
+	append(text, err->text);
 	memcpy(err->text, text, sizeof(text));
 	return -1;
 }
@@ -85,7 +90,8 @@ err_errno(struct err *err, enum err_code code, const char *fmt, ...)
 	va_start(ap, fmt);
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	add_tail(text, strerror_r(error, why, sizeof(why)));
+	append(text, ": ");
+	append(text, strerror_r(error, why, sizeof(why)));
 	err->code = code_of_errno(error, code);
 	memcpy(err->text, text, sizeof(text));
 	return -1;
