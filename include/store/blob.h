@@ -15,7 +15,7 @@ struct store;
 /* Opens the file of DIGEST and checks that it is SIZE bytes long.  On failure
  * (missing, short, unreadable) NULL: quarantined by the caller, who goes on as
  * for a miss. */
-struct shared_fd *blob_open(struct store *, const struct digest *,
-    uint64_t size, struct err *err);
+struct shared_fd *blob_open(
+    struct store *, const struct digest *, uint64_t size, struct err *err);
 
 #endif

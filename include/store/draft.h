@@ -41,7 +41,7 @@ struct store;
 enum draft_state {
 	DRAFT_OPENING, /* file and map are being opened */
 	DRAFT_OPEN,
-	DRAFT_KEEPING, /* fsync, rename, fsync, index: readers may have it all */
+	DRAFT_KEEPING, /* fsync, rename, index: readers may have it all */
 	DRAFT_KEPT,    /* it is a blob now */
 	DRAFT_BROKEN,  /* the disk failed: draft_error() */
 };
@@ -71,12 +71,12 @@ uint64_t draft_size(const struct draft *);
 
 /* Bytes at OFFSET; written to the page cache before it returns.  ERR_DISK_FULL,
  * ERR_DISK.  On failure what was here stays here. */
-err_checked int draft_write(struct draft *, uint64_t offset, const void *,
-    size_t n, struct err *err);
+err_checked int draft_write(
+    struct draft *, uint64_t offset, const void *, size_t n, struct err *err);
 uint64_t draft_front(const struct draft *);
 /* The first gap at or after FROM: *start, *end (end: size).  False: none. */
-bool draft_gap(const struct draft *, uint64_t from, uint64_t *start,
-    uint64_t *end);
+bool draft_gap(
+    const struct draft *, uint64_t from, uint64_t *start, uint64_t *end);
 /* Forgets all bytes: the next ones come from zero. */
 void draft_restart(struct draft *);
 

@@ -32,7 +32,9 @@
 #include "loop/loop.h"
 
 #define INDEX_SCOPE_MAX 255
-#define INDEX_INLINE_MANIFEST (64u << 10) /* larger ones are read from files */
+#define INDEX_INLINE_MANIFEST                                                  \
+	(64u << 10) /* larger ones are read from files                         \
+		     */
 
 struct index_batch;
 struct index_reader;
@@ -40,6 +42,7 @@ struct store;
 
 /* ---- reading ------------------------------------------------------------ */
 
+/* To be freed before store_close(). */
 struct index_reader *index_reader_new(struct store *, struct err *err);
 void index_reader_free(struct index_reader *); /* NULL is fine */
 void index_release(struct index_reader *);
@@ -49,23 +52,23 @@ struct blob_row {
 	int64_t stored_at; /* s, wall */
 	bool is_public;    /* seen in an upstream that is public */
 };
-bool index_find_blob(struct index_reader *, const struct digest *,
-    struct blob_row *);
+bool index_find_blob(
+    struct index_reader *, const struct digest *, struct blob_row *);
 
 struct manifest_row {
 	struct str media_type; /* as received */
 	struct str bytes;      /* p == NULL: over INDEX_INLINE_MANIFEST */
 	uint64_t size;
 };
-bool index_find_manifest(struct index_reader *, const struct digest *,
-    struct manifest_row *);
+bool index_find_manifest(
+    struct index_reader *, const struct digest *, struct manifest_row *);
 
 struct tag_row {
 	struct digest digest;
 	int64_t confirmed_at; /* s, wall: when the upstream last said so */
 };
-bool index_find_tag(struct index_reader *, struct str scope, struct str tag,
-    struct tag_row *);
+bool index_find_tag(
+    struct index_reader *, struct str scope, struct str tag, struct tag_row *);
 
 /* What a repository is known to hold, by its manifests or by a HEAD. */
 struct member_row {
@@ -83,18 +86,22 @@ struct document_row {
 bool index_find_document(struct index_reader *, enum document_kind,
     struct str scope, struct str key, struct document_row *);
 
+/* Rows found with a wrong check sum, since the store was opened.  Any thread.
+ */
+uint64_t index_n_damaged(const struct store *);
+
 /* ---- writing ------------------------------------------------------------ */
 
 #define INDEX_BATCH_MAX (64u << 20) /* bytes */
 
 /* A batch belongs to one thread until it is given away.  Adding to it never
  * fails: one that found no memory is refused by index_commit(). */
-struct index_batch *index_batch_new(void); /* NULL when out of memory */
+struct index_batch *index_batch_new(void);   /* NULL when out of memory */
 void index_batch_free(struct index_batch *); /* NULL is fine */
 
 /* PUBLIC once is public for ever: the flag is or-ed into the row. */
-void index_batch_blob(struct index_batch *, const struct digest *,
-    uint64_t size, bool is_public);
+void index_batch_blob(
+    struct index_batch *, const struct digest *, uint64_t size, bool is_public);
 /* Marks a blob that is there already as seen in a public upstream. */
 void index_batch_public(struct index_batch *, const struct digest *);
 /* BYTES over INDEX_INLINE_MANIFEST are not copied, their size is. */
@@ -102,8 +109,8 @@ void index_batch_manifest(struct index_batch *, const struct digest *,
     struct str media_type, struct str bytes);
 void index_batch_tag(struct index_batch *, struct str scope, struct str tag,
     const struct tag_row *);
-void index_batch_forget_tag(struct index_batch *, struct str scope,
-    struct str tag);
+void index_batch_forget_tag(
+    struct index_batch *, struct str scope, struct str tag);
 /* SIZE 0 leaves a known size alone. */
 void index_batch_member(struct index_batch *, struct str scope,
     const struct digest *, uint64_t size);
@@ -114,7 +121,9 @@ void index_batch_forget(struct index_batch *, const struct digest *);
 
 typedef void index_done_fn(void *arg, const struct err *err); /* NULL: good */
 
-/* Takes the batch.  DONE may be NULL; else it is called on HOME. Any thread. */
+/* Takes the batch.  DONE may be NULL; else it is called on HOME.  The batches
+ * of one thread are carried out in its order; within one, marks of
+ * index_batch_public() come last.  Any thread. */
 void index_commit(struct store *, struct index_batch *, struct loop *home,
     index_done_fn *done, void *arg);
 

@@ -1,12 +1,13 @@
 /*
  * store.h - a folder that holds blobs, and the index of what is where.
  *
- *	PATH/oci-layout, index.json, blobs/<algorithm>/<hex>   an OCI image layout
- *	PATH/drafts/<algorithm>-<hex>                          while being written
- *	PATH/quarantine/                                       files found wrong
- *	PATH/state/version                                     of this format
+ *	PATH/oci-layout, index.json, blobs/<algorithm>/<hex>   an OCI image
+ *layout PATH/drafts/<algorithm>-<hex>                          while being
+ *written PATH/quarantine/                                       files found
+ *wrong PATH/state/version                                     of this format
  *	PATH/index/                                            LMDB
- *	PATH/lock                                              flock: one process
+ *	PATH/lock                                              flock: one
+ *process
  *
  * The law of the store: digest verified, fsync, rename, fsync of the folder,
  * index.  Never otherwise.
@@ -18,6 +19,7 @@
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/digest.h"
@@ -38,38 +40,40 @@ struct store_spec {
  * which drafts lie there.  Refuses a store of a newer version, one in use, one
  * that can't be written: with a sentence. */
 struct store *store_open(const struct store_spec *, struct err *err);
-/* Finishes what was submitted; all drafts must be gone.  NULL is fine. */
+/* Finishes what was submitted; drafts must be closed, index readers freed.
+ * Letters to the loops may be delivered after it.  NULL is fine. */
 void store_close(struct store *);
 
 struct store_usage {
-	uint64_t used_bytes;  /* of what the index holds */
+	uint64_t used_bytes; /* of what the index holds */
 	uint64_t n_objects;
 	uint64_t draft_bytes;
 	uint64_t capacity;
-	uint64_t free_bytes;  /* of the file system, above min_free */
+	uint64_t free_bytes; /* of the file system, above min_free */
 };
-/* Cheap (atomics; free_bytes is refreshed by store_refresh_free()). Any
+/* Cheap: atomics; the file system is asked at most once a second.  Any
  * thread. */
 void store_usage(struct store *, struct store_usage *);
 /* May SIZE more bytes be written?  ERR_DISK_FULL with a sentence else.  Calls
  * statvfs() at most once a second.  Any thread. */
-err_checked int store_has_room(struct store *, uint64_t size,
-    struct err *err);
+err_checked int store_has_room(struct store *, uint64_t size, struct err *err);
 
 /*
  * Stores a small object (a manifest) whose bytes are all here and verified.
  * Embedded in its owner, who stays until done() is called on HOME.
  */
 struct store_put {
-	struct work work;     /* not yours */
-	struct store *store;  /* not yours */
+	struct work work;    /* not yours */
+	struct store *store; /* not yours */
 	struct digest digest;
-	struct str bytes;     /* borrowed until done */
+	struct str bytes;          /* borrowed until done */
+	bool is_public;            /* goes into the blob's row */
 	struct index_batch *batch; /* given away; rows to commit with it */
 	struct loop *home;
 	void (*done)(struct store_put *);
-	int status;           /* at done: 0, or -1 with error set */
+	int status; /* at done: 0, or -1 with error set */
 	struct err error;
+	unsigned waits; /* not yours */
 };
 void store_put(struct store *, struct store_put *); /* any loop */
 
