@@ -27,6 +27,9 @@ struct upstreams *upstreams_new(struct loop *origin, struct work_pool *pool,
     struct err *err);
 /* All fetches must be closed.  NULL is fine. */
 void upstreams_free(struct upstreams *);
+/* Other patience than FETCH_CONNECT_MS and FETCH_FIRST_BYTE_MS. */
+void upstreams_set_patience(
+    struct upstreams *, uint64_t connect_ms, uint64_t first_byte_ms);
 
 /* May a request be sent there now?  Else *wait_ms tells when to look again. */
 bool upstream_may_try(struct upstreams *, const struct config_upstream *,

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "oci/manifest.h"
+#include "oci/name.h"
 #include "oci_int.h"
 
 #define REF_NAME "org.opencontainers.image.ref.name"
@@ -25,7 +26,7 @@ struct layout_index {
 
 /* ---- reading ----------------------------------------------------------- */
 
-/* Splits "repository:tag@digest"; without a tag, NAME is left unset. */
+/* Splits "repository:tag@digest"; what has no tag names nothing. */
 static void
 split_name(struct named_entry *e, struct str name)
 {
@@ -36,7 +37,7 @@ split_name(struct named_entry *e, struct str name)
 		if (name.p[i] == '/')
 			slash = i + 1;
 	colon = slash + str_index(str_from(name, slash), ':');
-	if (colon == name.n)
+	if (colon == name.n || !name_is_tag(str_from(name, colon + 1)))
 		return;
 	e->repository = (struct str){ name.p, colon };
 	e->tag = str_from(name, colon + 1);
@@ -54,7 +55,7 @@ read_name(struct named_entry *e, const json_t *descriptor)
 	}
 	name = oci_json_str(oci_json_get(notes, REF_NAME));
 	split_name(e, name);
-	if (e->tag.n == 0 && str_index(name, '/') == name.n)
+	if (e->tag.n == 0 && name_is_tag(name))
 		e->tag = name;
 }
 

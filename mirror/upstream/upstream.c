@@ -1,0 +1,345 @@
+/*
+ * upstream.c - how each endpoint is doing: breaker, errors, rate limit, trust.
+ *
+ * A state belongs to (upstream, endpoint's label); the label is the endpoint's
+ * name, and says the link, too, when the upstream is reached at the same name
+ * over several links: one of them being down must not close the others.
+ */
+#include "upstream/upstream.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "common/check.h"
+#include "common/clock.h"
+#include "common/map.h"
+#include "upstream/credentials.h"
+#include "upstream/hop.h"
+#include "upstream_int.h"
+
+#define ENDPOINTS_MAX 4096
+#define DISTRUST_MS (60u * 60 * 1000)
+
+/* ---- states ------------------------------------------------------------ */
+
+static bool
+is_reached_twice(
+    const struct config_upstream *u, const struct config_endpoint *e)
+{
+	for (size_t i = 0; i < u->n_endpoints; i++)
+		if (&u->endpoints[i] != e && u->endpoints[i].link != e->link &&
+		    strcmp(u->endpoints[i].name, e->name) == 0)
+			return true;
+	return false;
+}
+
+static void
+label_of(const struct config_upstream *u, const struct config_endpoint *e,
+    char out[LABEL_MAX])
+{
+	if (e->link != NULL && is_reached_twice(u, e))
+		(void)snprintf(
+		    out, LABEL_MAX, "%s via %s", e->name, e->link->name);
+	else
+		(void)snprintf(out, LABEL_MAX, "%s", e->name);
+}
+
+static struct endpoint_state *
+state_new(const char *upstream, const char *label)
+{
+	const char *const labels[] = { upstream, label };
+	struct endpoint_state *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		return NULL;
+	(void)snprintf(s->upstream, sizeof(s->upstream), "%s", upstream);
+	(void)snprintf(s->label, sizeof(s->label), "%s", label);
+	s->ratelimit_remaining = -1;
+	s->up = metric_cell(M_upstream_up, labels);
+	s->breaker_state = metric_cell(M_breaker_state, labels);
+	return s;
+}
+
+static struct endpoint_state *
+state_find(struct upstreams *us, const struct config_upstream *u,
+    const struct config_endpoint *e, bool make)
+{
+	char label[LABEL_MAX], key[2 * LABEL_MAX + 2];
+	struct endpoint_state *s;
+	size_t n;
+
+	label_of(u, e, label);
+	(void)snprintf(key, sizeof(key), "%.255s|%s", u->name, label);
+	n = strlen(key);
+	s = map_find(us->endpoints, key, n);
+	if (s != NULL || !make)
+		return s;
+	s = state_new(u->name, label);
+	if (s != NULL && map_put(us->endpoints, key, n, s) != 0) {
+		free(s);
+		return NULL;
+	}
+	return s;
+}
+
+struct endpoint_state *
+endpoint_state(struct upstreams *us, const struct config_upstream *u,
+    const struct config_endpoint *e)
+{
+	return state_find(us, u, e, true);
+}
+
+/* ---- what happened ----------------------------------------------------- */
+
+/* clang-format off */
+static const struct {
+	const char *reason; /* in upstream_errors_total; NULL: not counted */
+	enum { GOOD, BAD, NEITHER } verdict; /* for the breaker */
+} results[] = {
+	[FETCH_RUNNING]     = { NULL,          NEITHER },
+	[FETCH_DONE]        = { NULL,          GOOD },
+	[FETCH_STOPPED]     = { NULL,          GOOD }, /* it had answered */
+	[FETCH_NOT_FOUND]   = { NULL,          GOOD },
+	[FETCH_DENIED]      = { "denied",      GOOD },
+	[FETCH_LIMITED]     = { "limited",     BAD },
+	[FETCH_REFUSED]     = { NULL,          GOOD },
+	[FETCH_FAILED]      = { "failed",      BAD },
+	[FETCH_UNREACHABLE] = { "unreachable", BAD },
+	[FETCH_BROKEN]      = { "broken",      BAD },
+};
+/* clang-format on */
+
+static unsigned
+jitter(void)
+{
+	unsigned r = 0;
+
+	if (getrandom(&r, sizeof(r), GRND_NONBLOCK) != sizeof(r))
+		return 500;
+	return r % 1000;
+}
+
+static void
+show(struct endpoint_state *s)
+{
+	metric_set(s->up, s->is_up ? 1 : 0);
+	metric_set(s->breaker_state, s->breaker.state);
+}
+
+void
+endpoint_answered(struct endpoint_state *s, int status)
+{
+	char code[16];
+
+	(void)snprintf(code, sizeof(code), "%d", status);
+	metric_count3(
+	    M_upstream_requests_total, s->upstream, s->label, code, 1);
+}
+
+/* "93;w=21600" */
+void
+endpoint_ratelimit(struct endpoint_state *s, struct str header)
+{
+	const char *const labels[] = { s->upstream, s->label };
+	uint64_t n;
+
+	header.n = str_index(header, ';');
+	if (header.n == 0 || !str_u64(str_trim(header), &n) || n > INT64_MAX)
+		return;
+	s->ratelimit_remaining = (int64_t)n;
+	if (s->ratelimit == NULL)
+		s->ratelimit =
+		    metric_cell(M_upstream_ratelimit_remaining, labels);
+	metric_set(s->ratelimit, s->ratelimit_remaining);
+}
+
+void
+endpoint_ended(struct endpoint_state *s, struct upstreams *us,
+    enum fetch_result result, const struct err *err, uint64_t retry_after_ms)
+{
+	const char *reason = results[result].reason;
+
+	s->was_tried = true;
+	if (reason != NULL)
+		metric_count3(
+		    M_upstream_errors_total, s->upstream, s->label, reason, 1);
+	if (results[result].verdict == GOOD) {
+		s->is_up = true;
+		s->last_ok_at = clock_wall_s();
+		breaker_succeeded(&s->breaker);
+	} else if (results[result].verdict == BAD) {
+		s->is_up = result == FETCH_LIMITED;
+		s->last_fail_at = clock_wall_s();
+		s->last_error = *err;
+		breaker_failed(&s->breaker, loop_now_ms(us->loop), jitter(),
+		    retry_after_ms);
+	}
+	show(s);
+}
+
+void
+endpoint_abandoned(struct endpoint_state *s)
+{
+	breaker_abandoned(&s->breaker);
+}
+
+/* ---- for cache/ -------------------------------------------------------- */
+
+bool
+upstream_may_try(struct upstreams *us, const struct config_upstream *u,
+    const struct config_endpoint *e, uint64_t *wait_ms)
+{
+	struct endpoint_state *s = state_find(us, u, e, false);
+	bool may = true;
+
+	*wait_ms = 0;
+	if (s != NULL) {
+		may =
+		    breaker_allows(&s->breaker, loop_now_ms(us->loop), wait_ms);
+		show(s);
+	}
+	return may;
+}
+
+void
+upstream_distrust(struct upstreams *us, const struct config_upstream *u,
+    const struct config_endpoint *e)
+{
+	struct endpoint_state *s = endpoint_state(us, u, e);
+
+	if (s != NULL)
+		s->distrusted_until_ms = loop_now_ms(us->loop) + DISTRUST_MS;
+}
+
+bool
+upstream_is_distrusted(struct upstreams *us, const struct config_upstream *u,
+    const struct config_endpoint *e)
+{
+	const struct endpoint_state *s = state_find(us, u, e, false);
+
+	return s != NULL && loop_now_ms(us->loop) < s->distrusted_until_ms;
+}
+
+static void
+report_state(struct upstreams *us, const struct endpoint_state *s,
+    struct endpoint_report *r)
+{
+	r->was_tried = s->was_tried;
+	r->is_up = s->is_up;
+	r->breaker = s->breaker.state;
+	r->last_ok_at = s->last_ok_at;
+	r->last_fail_at = s->last_fail_at;
+	r->ratelimit_remaining = s->ratelimit_remaining;
+	r->is_distrusted = loop_now_ms(us->loop) < s->distrusted_until_ms;
+	(void)snprintf(
+	    r->last_error, sizeof(r->last_error), "%s", s->last_error.text);
+}
+
+size_t
+upstreams_report(struct upstreams *us, const struct config *config,
+    struct endpoint_report *out, size_t max)
+{
+	const struct endpoint_state *s;
+	const struct config_upstream *u;
+	size_t n = 0;
+
+	for (size_t i = 0; i < config->n_upstreams; i++) {
+		u = &config->upstreams[i];
+		for (size_t j = 0; j < u->n_endpoints && n < max; j++, n++) {
+			out[n] =
+			    (struct endpoint_report){ .ratelimit_remaining =
+							  -1 };
+			(void)snprintf(
+			    out[n].upstream, LABEL_MAX, "%s", u->name);
+			label_of(u, &u->endpoints[j], out[n].endpoint);
+			s = state_find(us, u, &u->endpoints[j], false);
+			if (s != NULL)
+				report_state(us, s, &out[n]);
+		}
+	}
+	return n;
+}
+
+/* ---- birth and death --------------------------------------------------- */
+
+static int
+upstreams_open(struct upstreams *us, struct err *err)
+{
+	struct pass_desk_spec passes = { .loop = us->loop,
+		.connect_ms = &us->connect_ms,
+		.answer_ms = &us->first_byte_ms };
+
+	us->endpoints = map_new(ENDPOINTS_MAX);
+	if (us->endpoints == NULL)
+		return err_set(
+		    err, ERR_NO_MEMORY, "out of memory for upstreams");
+	us->curl = curl_loop_new(us->loop, err);
+	if (us->curl == NULL)
+		return -1;
+	us->credentials = credential_desk_new(us->loop, us->pool, err);
+	if (us->credentials == NULL)
+		return -1;
+	passes.curl = us->curl;
+	passes.credentials = us->credentials;
+	us->passes = pass_desk_new(&passes, err);
+	if (us->passes == NULL)
+		return -1;
+	us->layouts = layout_shelf_new(us->loop, us->pool, err);
+	return us->layouts == NULL ? -1 : 0;
+}
+
+struct upstreams *
+upstreams_new(struct loop *origin, struct work_pool *pool, struct err *err)
+{
+	struct upstreams *us = calloc(1, sizeof(*us));
+
+	if (us == NULL) {
+		(void)err_set(
+		    err, ERR_NO_MEMORY, "out of memory for upstreams");
+		return NULL;
+	}
+	us->loop = origin;
+	us->pool = pool;
+	us->connect_ms = FETCH_CONNECT_MS;
+	us->first_byte_ms = FETCH_FIRST_BYTE_MS;
+	if (upstreams_open(us, err) != 0) {
+		upstreams_free(us);
+		return NULL;
+	}
+	return us;
+}
+
+static void
+free_state(const void *key, size_t n, void *value, void *arg)
+{
+	(void)key;
+	(void)n;
+	(void)arg;
+	free(value);
+}
+
+void
+upstreams_free(struct upstreams *us)
+{
+	if (us == NULL)
+		return;
+	check(us->n_fetches == 0);
+	layout_shelf_free(us->layouts);
+	pass_desk_free(us->passes);
+	credential_desk_free(us->credentials);
+	curl_loop_free(us->curl);
+	if (us->endpoints != NULL)
+		map_each(us->endpoints, free_state, NULL);
+	map_free(us->endpoints);
+	free(us);
+}
+
+void
+upstreams_set_patience(
+    struct upstreams *us, uint64_t connect_ms, uint64_t first_byte_ms)
+{
+	us->connect_ms = connect_ms;
+	us->first_byte_ms = first_byte_ms;
+}
