@@ -158,100 +158,96 @@ who_closes(void **state)
 	}
 }
 
+static const struct {
+	const char *text;
+	int status;
+} refused[] = {
+	{ "GET / HTTP/1.1\r\n\r\n", 400 }, /* no Host */
+	{ "GET / HTTP/1.1\r\n" HOST HOST "\r\n", 400 },
+	{ "GET / HTTP/1.1\r\nHost: a b\r\n\r\n", 400 },
+	{ "GET / HTTP/1.1\r\nHost: a,b\r\n\r\n", 400 },
+	{ "GET / HTTP/1.1\r\nHost: a/b\r\n\r\n", 400 },
+	{ "GET / HTTP/2.0\r\n" HOST "\r\n", 505 },
+	{ "PRI * HTTP/2.0\r\n\r\n", 505 },
+	{ "GET / HTTP/1.1 \r\n", 400 },
+	{ "GET / http/1.1\r\n", 400 },
+	{ "GET / HTTP/1.\r\n", 400 },
+	{ "GET / HTTP/11\r\n", 400 },
+	{ "GET /\r\n", 400 },
+	{ "GET  / HTTP/1.1\r\n", 400 },
+	{ "GET\t/ HTTP/1.1\r\n", 400 },
+	{ " GET / HTTP/1.1\r\n", 400 },
+	{ "G@T / HTTP/1.1\r\n", 400 },
+	{ "\r\n\r\nGET / HTTP/1.1\r\n", 400 },
+	{ "GET x HTTP/1.1\r\n", 400 },
+	{ "GET * HTTP/1.1\r\n", 400 },
+	{ "GET http:///x HTTP/1.1\r\n", 400 },
+	{ "GET http://u@h/x HTTP/1.1\r\n", 400 },
+	{ "GET /\x7f HTTP/1.1\r\n", 400 },
+	{ "GET /\xc3\xa9 HTTP/1.1\r\n", 400 },
+	{ "GET /\x01 HTTP/1.1\r\n", 400 },
+	{ "GET /#f HTTP/1.1\r\n", 400 },
+	{ "CONNECT a:443 HTTP/1.1\r\n", 405 },
+	/* The ways of smuggling. */
+	{ "GET / HTTP/1.1\n" HOST "\r\n", 400 },
+	{ "GET / HTTP/1.1\r\nHost: a\n\r\n", 400 },
+	{ "GET / HTTP/1.1\r\nHost: a\r\rX: y\r\n\r\n", 400 },
+	{ "GET / HTTP/1.1\r\nHost: a\rX: y\r\n\r\n", 400 },
+	{ "GET / HTTP/1.1\r\n" HOST "\n", 400 },
+	{ "GET / HTTP/1.1\r\nHost : a\r\n\r\n", 400 },
+	{ "GET / HTTP/1.1\r\n" HOST "Transfer-Encoding : chunked\r\n", 400 },
+	{ "GET / HTTP/1.1\r\n" HOST " folded\r\n\r\n", 400 },
+	{ "GET / HTTP/1.1\r\n" HOST "\tfolded\r\n\r\n", 400 },
+	{ "GET / HTTP/1.1\r\n" HOST ": x\r\n\r\n", 400 },
+	{ "GET / HTTP/1.1\r\n" HOST "no colon\r\n\r\n", 400 },
+	{ "GET / HTTP/1.1\r\n" HOST "colon\r\n\r\n", 400 },
+	{ "GET / HTTP/1.1\r\n" HOST "X(: y\r\n\r\n", 400 },
+	{ "GET / HTTP/1.1\r\n" HOST "X: \x01\r\n\r\n", 400 },
+	{ "GET / HTTP/1.1\r\n" HOST "X: \x7f\r\n\r\n", 400 },
+	{ "PUT / HTTP/1.1\r\n" HOST
+	  "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+	    400 },
+	{ "PUT / HTTP/1.1\r\n" HOST
+	  "Content-Length: 1\r\nContent-Length: 1\r\n\r\n",
+	    400 },
+	{ "PUT / HTTP/1.1\r\n" HOST "Content-Length: 1, 1\r\n\r\n", 400 },
+	{ "PUT / HTTP/1.1\r\n" HOST "Content-Length: +1\r\n\r\n", 400 },
+	{ "PUT / HTTP/1.1\r\n" HOST "Content-Length: -1\r\n\r\n", 400 },
+	{ "PUT / HTTP/1.1\r\n" HOST "Content-Length: 0x1\r\n\r\n", 400 },
+	{ "PUT / HTTP/1.1\r\n" HOST "Content-Length:\r\n\r\n", 400 },
+	{ "PUT / HTTP/1.1\r\n" HOST
+	  "Content-Length: 18446744073709551616\r\n\r\n",
+	    400 },
+	{ "PUT / HTTP/1.1\r\n" HOST
+	  "Transfer-Encoding: chunked\r\nTransfer-Encoding: x\r\n\r\n",
+	    400 },
+	{ "PUT / HTTP/1.1\r\n" HOST "Transfer-Encoding: gzip\r\n\r\n", 501 },
+	{ "PUT / HTTP/1.1\r\n" HOST "Transfer-Encoding: gzip, chunked\r\n\r\n",
+	    501 },
+	{ "PUT / HTTP/1.1\r\n" HOST
+	  "Transfer-Encoding: chunked, identity\r\n\r\n",
+	    501 },
+	{ "PUT / HTTP/1.1\r\n" HOST "Transfer-Encoding:\r\n\r\n", 501 },
+	{ "PUT / HTTP/1.1\r\n" HOST "Transfer-Encoding: \x0b"
+	  "chunked\r\n\r\n",
+	    400 },
+	{ "PUT / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", 400 },
+};
+
 static void
 refusals(void **state)
 {
-	static const struct {
-		const char *text;
-		int status;
-	} rows[] = {
-		{ "GET / HTTP/1.1\r\n\r\n", 400 }, /* no Host */
-		{ "GET / HTTP/1.1\r\n" HOST HOST "\r\n", 400 },
-		{ "GET / HTTP/1.1\r\nHost: a b\r\n\r\n", 400 },
-		{ "GET / HTTP/1.1\r\nHost: a,b\r\n\r\n", 400 },
-		{ "GET / HTTP/1.1\r\nHost: a/b\r\n\r\n", 400 },
-		{ "GET / HTTP/2.0\r\n" HOST "\r\n", 505 },
-		{ "PRI * HTTP/2.0\r\n\r\n", 505 },
-		{ "GET / HTTP/1.1 \r\n", 400 },
-		{ "GET / http/1.1\r\n", 400 },
-		{ "GET / HTTP/1.\r\n", 400 },
-		{ "GET / HTTP/11\r\n", 400 },
-		{ "GET /\r\n", 400 },
-		{ "GET  / HTTP/1.1\r\n", 400 },
-		{ "GET\t/ HTTP/1.1\r\n", 400 },
-		{ " GET / HTTP/1.1\r\n", 400 },
-		{ "G@T / HTTP/1.1\r\n", 400 },
-		{ "\r\n\r\nGET / HTTP/1.1\r\n", 400 },
-		{ "GET x HTTP/1.1\r\n", 400 },
-		{ "GET * HTTP/1.1\r\n", 400 },
-		{ "GET http:///x HTTP/1.1\r\n", 400 },
-		{ "GET http://u@h/x HTTP/1.1\r\n", 400 },
-		{ "GET /\x7f HTTP/1.1\r\n", 400 },
-		{ "GET /\xc3\xa9 HTTP/1.1\r\n", 400 },
-		{ "GET /\x01 HTTP/1.1\r\n", 400 },
-		{ "GET /#f HTTP/1.1\r\n", 400 },
-		{ "CONNECT a:443 HTTP/1.1\r\n", 405 },
-		/* The ways of smuggling. */
-		{ "GET / HTTP/1.1\n" HOST "\r\n", 400 },
-		{ "GET / HTTP/1.1\r\nHost: a\n\r\n", 400 },
-		{ "GET / HTTP/1.1\r\nHost: a\r\rX: y\r\n\r\n", 400 },
-		{ "GET / HTTP/1.1\r\nHost: a\rX: y\r\n\r\n", 400 },
-		{ "GET / HTTP/1.1\r\n" HOST "\n", 400 },
-		{ "GET / HTTP/1.1\r\nHost : a\r\n\r\n", 400 },
-		{ "GET / HTTP/1.1\r\n" HOST "Transfer-Encoding : chunked\r\n",
-		    400 },
-		{ "GET / HTTP/1.1\r\n" HOST " folded\r\n\r\n", 400 },
-		{ "GET / HTTP/1.1\r\n" HOST "\tfolded\r\n\r\n", 400 },
-		{ "GET / HTTP/1.1\r\n" HOST ": x\r\n\r\n", 400 },
-		{ "GET / HTTP/1.1\r\n" HOST "no colon\r\n\r\n", 400 },
-		{ "GET / HTTP/1.1\r\n" HOST "colon\r\n\r\n", 400 },
-		{ "GET / HTTP/1.1\r\n" HOST "X(: y\r\n\r\n", 400 },
-		{ "GET / HTTP/1.1\r\n" HOST "X: \x01\r\n\r\n", 400 },
-		{ "GET / HTTP/1.1\r\n" HOST "X: \x7f\r\n\r\n", 400 },
-		{ "PUT / HTTP/1.1\r\n" HOST
-		  "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
-		    400 },
-		{ "PUT / HTTP/1.1\r\n" HOST
-		  "Content-Length: 1\r\nContent-Length: 1\r\n\r\n",
-		    400 },
-		{ "PUT / HTTP/1.1\r\n" HOST "Content-Length: 1, 1\r\n\r\n",
-		    400 },
-		{ "PUT / HTTP/1.1\r\n" HOST "Content-Length: +1\r\n\r\n", 400 },
-		{ "PUT / HTTP/1.1\r\n" HOST "Content-Length: -1\r\n\r\n", 400 },
-		{ "PUT / HTTP/1.1\r\n" HOST "Content-Length: 0x1\r\n\r\n",
-		    400 },
-		{ "PUT / HTTP/1.1\r\n" HOST "Content-Length:\r\n\r\n", 400 },
-		{ "PUT / HTTP/1.1\r\n" HOST
-		  "Content-Length: 18446744073709551616\r\n\r\n",
-		    400 },
-		{ "PUT / HTTP/1.1\r\n" HOST
-		  "Transfer-Encoding: chunked\r\nTransfer-Encoding: x\r\n\r\n",
-		    400 },
-		{ "PUT / HTTP/1.1\r\n" HOST "Transfer-Encoding: gzip\r\n\r\n",
-		    501 },
-		{ "PUT / HTTP/1.1\r\n" HOST
-		  "Transfer-Encoding: gzip, chunked\r\n\r\n",
-		    501 },
-		{ "PUT / HTTP/1.1\r\n" HOST
-		  "Transfer-Encoding: chunked, identity\r\n\r\n",
-		    501 },
-		{ "PUT / HTTP/1.1\r\n" HOST "Transfer-Encoding:\r\n\r\n", 501 },
-		{ "PUT / HTTP/1.1\r\n" HOST "Transfer-Encoding: \x0b"
-		  "chunked\r\n\r\n",
-		    400 },
-		{ "PUT / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", 400 },
-	};
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct parsed *p = parse(rows[i].text);
+	for (i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+		struct parsed *p = parse(refused[i].text);
 
-		if (p->n != -1 || p->refusal.status != rows[i].status)
+		if (p->n != -1 || p->refusal.status != refused[i].status)
 			print_error("%ld %d: %s\n", p->n, p->refusal.status,
-			    rows[i].text);
+			    refused[i].text);
 		assert_int_equal(p->n, -1);
-		assert_int_equal(p->refusal.status, rows[i].status);
+		assert_int_equal(p->refusal.status, refused[i].status);
 		assert_non_null(p->refusal.text);
 	}
 }
