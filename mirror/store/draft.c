@@ -245,7 +245,8 @@ on_letter(struct draft *d)
 	case JOB_REMOVE:
 		break;
 	}
-	if (d->state == DRAFT_KEEPING && d->waits == 0)
+	if (d->state == DRAFT_KEEPING && d->waits == 0 &&
+	    !atomic_load(&d->store->is_closing))
 		start_job(d, JOB_KEEP, 2); /* had waited for a pass */
 	if (d->end != DRAFT_OWNED) {
 		if (d->waits == 0)

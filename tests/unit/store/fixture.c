@@ -206,6 +206,30 @@ commit(struct fixture *f, struct index_batch *b)
 
 /* ---- drafts ------------------------------------------------------------- */
 
+struct blob
+make_blob(size_t n, unsigned seed)
+{
+	struct blob b = { make_bytes(n, seed), n, { 0 } };
+
+	b.digest = digest_for(b.bytes, n);
+	return b;
+}
+
+unsigned
+n_drafts(struct fixture *f)
+{
+	return count_files(path_of(f, "drafts"));
+}
+
+uint64_t
+draft_bytes(struct fixture *f)
+{
+	struct store_usage u;
+
+	store_usage(f->store, &u);
+	return u.draft_bytes;
+}
+
 static void
 on_event(void *arg)
 {

@@ -69,6 +69,15 @@ int run(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Commits and waits; the error, or NULL. */
 const struct err *commit(struct fixture *, struct index_batch *);
 
+struct blob {
+	char *bytes; /* owned */
+	size_t n;
+	struct digest digest;
+};
+struct blob make_blob(size_t n, unsigned seed); /* free(bytes) */
+unsigned n_drafts(struct fixture *);            /* files in drafts/ */
+uint64_t draft_bytes(struct fixture *);
+
 struct draft *start_draft(
     struct fixture *, const struct digest *, unsigned copy);
 struct draft *open_draft(struct fixture *, const struct digest *); /* waits */
