@@ -11,8 +11,6 @@
 #include "common/check.h"
 #include "loop/loop.h"
 
-#define TIMER_MAX_S INT32_MAX /* 68 years; more would overflow inside */
-
 static void
 on_timeout(evutil_socket_t fd, short what, void *arg)
 {
@@ -35,13 +33,9 @@ timer_init(struct timer *t, struct loop *l, timer_fn *fn, void *arg)
 void
 timer_set(struct timer *t, uint64_t ms)
 {
-	uint64_t s = ms / 1000;
-	struct timeval tv = { .tv_sec = TIMER_MAX_S };
+	struct timeval tv = { .tv_sec = (time_t)(ms / 1000),
+		.tv_usec = (suseconds_t)(ms % 1000 * 1000) };
 
-	if (s < TIMER_MAX_S) {
-		tv.tv_sec = (time_t)s;
-		tv.tv_usec = (suseconds_t)(ms % 1000 * 1000);
-	}
 	check(evtimer_add(&t->ev, &tv) == 0);
 }
 

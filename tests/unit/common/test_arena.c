@@ -48,8 +48,9 @@ the_end_is_the_end(void **state)
 	assert_null(arena_alloc(&a, 65));
 	assert_null(arena_alloc(&a, SIZE_MAX));
 	assert_null(arena_alloc(&a, SIZE_MAX - 8));
-	assert_non_null(arena_alloc(&a, 49)); /* padding does not fit then */
-	assert_null(arena_alloc(&a, 16));
+	assert_non_null(arena_alloc(&a, 33)); /* of the 31 left, 15 pad */
+	assert_null(arena_alloc(&a, 17));
+	assert_non_null(arena_alloc(&a, 16));
 }
 
 static void
