@@ -49,6 +49,8 @@ echo '#include "oci/name.h"' >>mirror/store/blob.c
 after layers.sh "store/ includes oci/"
 echo '#include "store/blob.h"' >>common/buf.c
 after layers.sh "common/ includes store/"
+echo '#include "../oci/oci_int.h"' >>mirror/store/blob.c
+after layers.sh "a way round by .."
 for each in event2/event.h curl/curl.h lmdb.h jansson.h openssl/evp.h yaml.h; do
 	echo "#include <$each>" >>mirror/store/blob.c
 	after layers.sh "store/blob.c includes $each"
