@@ -67,8 +67,9 @@ struct transport {
 	struct ssl_st *ssl; /* owned; NULL: plain */
 	char *scratch;      /* borrowed: the server's, SCRATCH_BYTES */
 	bool wants_write;   /* recv goes on when we may write */
-	size_t owed; /* bytes of a send that said IO_AGAIN, and yet are on their
-		      * way in a half-written record */
+	bool is_full;       /* a send_file took less than it could have */
+	size_t owed; /* bytes that were not sent, and yet can't be called back:
+		      * they are in a half-written record */
 };
 
 extern const struct transport_ops plain_ops;

@@ -48,6 +48,7 @@ plain_send_file(struct transport *io, int file, uint64_t offset, size_t n)
 	off_t at = (off_t)offset;
 	ssize_t sent = sendfile(io->fd, file, &at, n);
 
+	io->is_full = sent > 0 && (size_t)sent < n;
 	if (sent >= 0)
 		return sent;
 	if (would_block())

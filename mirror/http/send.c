@@ -107,13 +107,14 @@ send_file(struct turn *t, uint64_t *budget)
 		left -= t->position;
 		n = io->ops->send_file(io, t->file->fd, t->position,
 		    left < SEND_MAX ? (size_t)left : SEND_MAX);
+		t->position += n > 0 ? (uint64_t)n : 0;
 		t->committed = t->position + io->owed;
 		if (n <= 0)
 			return sent_error(n);
-		t->position += (uint64_t)n;
-		t->committed = t->position;
 		*budget -= (uint64_t)n < *budget ? (uint64_t)n : *budget;
 		count(t, (uint64_t)n);
+		if (io->is_full && t->position < t->end)
+			return SENT_BLOCKED;
 	}
 	return SENT_ALL;
 }

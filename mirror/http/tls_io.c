@@ -55,6 +55,18 @@ tls_recv(struct transport *io, void *p, size_t n)
 	return (ssize_t)got;
 }
 
+/* The caller waits for WANT_WRITE anyway: that is no wish of a recv. */
+static ssize_t
+write_result(struct transport *io, int rc)
+{
+	bool wants_write = io->wants_write;
+	ssize_t result = io_result(io, rc);
+
+	io->wants_write = wants_write;
+	io->is_full = result == IO_AGAIN;
+	return result;
+}
+
 static ssize_t
 tls_write(struct transport *io, const void *p, size_t n)
 {
@@ -64,10 +76,10 @@ tls_write(struct transport *io, const void *p, size_t n)
 	ERR_clear_error();
 	rc = SSL_write(io->ssl, p, (int)n);
 	io->owed = 0;
+	io->is_full = false;
 	if (rc > 0)
 		return rc;
-	result = io_result(io, rc);
-	io->wants_write = false; /* the caller waits for that anyway */
+	result = write_result(io, rc);
 	if (result == IO_AGAIN)
 		io->owed = n < RECORD_BYTES ? n : RECORD_BYTES;
 	return result == IO_END ? IO_GONE : result;
@@ -94,6 +106,22 @@ tls_send(struct transport *io, const struct iovec *iov, size_t n, bool more)
 	return tls_write(io, io->scratch, used);
 }
 
+/* A record a call is what OpenSSL writes: all of what was read goes out in
+ * several, unless the socket is full before. */
+static ssize_t
+tls_write_all(struct transport *io, const char *p, size_t n)
+{
+	size_t done = 0;
+	ssize_t sent;
+
+	do {
+		sent = tls_write(io, p + done, n - done);
+		if (sent > 0)
+			done += (size_t)sent;
+	} while (sent > 0 && done < n);
+	return done > 0 && sent != IO_GONE ? (ssize_t)done : sent;
+}
+
 static ssize_t
 tls_send_file(struct transport *io, int file, uint64_t offset, size_t n)
 {
@@ -102,14 +130,15 @@ tls_send_file(struct transport *io, int file, uint64_t offset, size_t n)
 	if (BIO_get_ktls_send(SSL_get_wbio(io->ssl))) {
 		ERR_clear_error();
 		got = SSL_sendfile(io->ssl, file, (off_t)offset, n, 0);
-		return got >= 0 ? got : io_result(io, (int)got);
+		io->is_full = got > 0 && (size_t)got < n;
+		return got >= 0 ? got : write_result(io, (int)got);
 	}
 	if (n > SCRATCH_BYTES)
 		n = SCRATCH_BYTES;
 	got = pread(file, io->scratch, n, (off_t)offset);
 	if (got <= 0)
 		return IO_END;
-	return tls_write(io, io->scratch, (size_t)got);
+	return tls_write_all(io, io->scratch, (size_t)got);
 }
 
 static void
