@@ -111,13 +111,21 @@ set_auth(struct credentials *c, struct str base64, struct err *err)
 	return rc;
 }
 
+/* Moves what is there. */
 static void
 take_login(struct credentials *c, struct docker_login *l)
 {
-	c->username = l->username;
-	c->password = l->password;
-	c->identity_token = l->identity_token;
-	l->username = l->password = l->identity_token = NULL;
+	char **const moves[][2] = {
+		{ &c->username, &l->username },
+		{ &c->password, &l->password },
+		{ &c->identity_token, &l->identity_token },
+	};
+
+	for (size_t i = 0; i < sizeof(moves) / sizeof(moves[0]); i++)
+		if (*moves[i][1] != NULL) {
+			*moves[i][0] = *moves[i][1];
+			*moves[i][1] = NULL;
+		}
 }
 
 static int
@@ -149,10 +157,7 @@ use_login(struct credential_case *k, struct docker_login *l)
 	if (l->auth != NULL && l->username == NULL &&
 	    set_auth(&k->found, str_of(l->auth), &k->err) != 0)
 		return err_wrap(&k->err, "%s", k->docker_config);
-	if (l->auth == NULL || l->username != NULL)
-		take_login(&k->found, l);
-	k->found.identity_token = l->identity_token;
-	l->identity_token = NULL;
+	take_login(&k->found, l);
 	return 0;
 }
 

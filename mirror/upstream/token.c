@@ -182,7 +182,8 @@ may_see_credentials(const struct pass *p)
 {
 	char realm[ORIGIN_MAX];
 
-	return (p->credentials.username != NULL ||
+	return ((p->credentials.username != NULL &&
+		    p->credentials.password != NULL) ||
 		   p->credentials.identity_token != NULL) &&
 	    url_origin(p->want.realm, realm) == 0 &&
 	    (origin_is_https(realm) || !origin_is_https(p->origin));

@@ -174,7 +174,8 @@ answer(struct connection *c, const struct far_rule *r)
 	if (r->then == FAR_HANG)
 		while (receive(c, &byte, 1) > 0)
 			;
-	return r->then == FAR_KEEP;
+	return r->then == FAR_KEEP && n > 0 &&
+	    memmem(r->reply, n, "Connection: close", 17) == NULL;
 }
 
 static void *

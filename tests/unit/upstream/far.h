@@ -14,7 +14,8 @@
 struct far;
 
 enum far_then {
-	FAR_KEEP,  /* the connection stays open for another request */
+	FAR_KEEP,  /* the connection stays open for another request, unless
+		      the reply says "Connection: close" */
 	FAR_CLOSE, /* end of the connection (FIN) */
 	FAR_HANG,  /* nothing more is sent; open until the far side closes */
 };
