@@ -320,18 +320,6 @@ ask_answer(struct ask *a, struct answer *answer)
 	}
 }
 
-static enum err_code
-code_of(const struct ask *a, enum fetch_result result, enum err_code code)
-{
-	if (result == FETCH_NOT_FOUND)
-		return kinds[a->kind].unknown;
-	if (result == FETCH_DENIED)
-		return a->target.upstream->denied_status == 403
-		    ? ERR_DENIED
-		    : kinds[a->kind].unknown;
-	return code;
-}
-
 enum ask_step
 ask_fail(struct ask *a, enum fetch_result result, const struct err *why)
 {
@@ -342,7 +330,8 @@ ask_fail(struct ask *a, enum fetch_result result, const struct err *why)
 		answer = kinds[a->kind].stale(a);
 	if (answer == NULL && (answer = answer_new()) != NULL) {
 		answer->error = *why;
-		answer->error.code = code_of(a, result, why->code);
+		answer->error.code = cache_error_code(
+		    &a->target, result, kinds[a->kind].unknown, why->code);
 	}
 	if (is_no && answer != NULL)
 		flight_remember(a->cache, &a->key, answer->error.code);

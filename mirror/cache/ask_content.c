@@ -123,12 +123,32 @@ batch_tag(struct ask *a, struct index_batch *batch, const struct digest *digest)
 	    batch, target_scope(&a->target), str_of(a->target.tag), &row);
 }
 
+/* Once for each digest that it is moved to, not for each look at it. */
+static void
+tell_moved(
+    struct ask *a, const struct digest *ours, const struct digest *theirs)
+{
+	char text[DIGEST_TEXT_MAX];
+	uintptr_t mark = 0;
+
+	memcpy(&mark, theirs->bytes, sizeof(mark));
+	if ((uintptr_t)map_find(a->cache->moved, a->key.bytes, a->key.n) ==
+	    (mark | 1))
+		return;
+	(void)map_put(
+	    a->cache->moved, a->key.bytes, a->key.n, (void *)(mark | 1));
+	metric_count1(M_tag_moved_total, a->target.upstream->name, 1);
+	log_warn("immutable tag was moved upstream; serving the first digest",
+	    LOG_Z("scope", a->target.scope), LOG_Z("tag", a->target.tag),
+	    LOG_DIGEST("serving", ours),
+	    LOG_Z("upstream_has", digest_text(theirs, text)));
+}
+
 /* The digest that the tag shall have: the upstream's, or for an immutable tag
  * the first that it ever had. */
 static struct digest
 settle_digest(struct ask *a, const struct digest *theirs)
 {
-	char now[DIGEST_TEXT_MAX];
 	struct tag_row row;
 	bool is_known = find_tag(a, &row);
 
@@ -136,11 +156,7 @@ settle_digest(struct ask *a, const struct digest *theirs)
 	if (!is_known || digest_equal(&row.digest, theirs) ||
 	    !tag_is_immutable(&a->target))
 		return *theirs;
-	metric_count1(M_tag_moved_total, a->target.upstream->name, 1);
-	log_warn("immutable tag was moved upstream; serving the first digest",
-	    LOG_Z("scope", a->target.scope), LOG_Z("tag", a->target.tag),
-	    LOG_DIGEST("serving", &row.digest),
-	    LOG_Z("upstream_has", digest_text(theirs, now)));
+	tell_moved(a, &row.digest, theirs);
 	return row.digest;
 }
 

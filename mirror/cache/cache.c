@@ -27,12 +27,14 @@ cache_new(const struct cache_spec *spec, struct err *err)
 	c->fills = map_new(CACHE_FILLS_MAX);
 	c->asks = map_new(CACHE_ASKS_MAX);
 	c->absent = map_new(CACHE_ABSENT_MAX);
+	c->moved = map_new(CACHE_MOVED_MAX);
 	c->reader = index_reader_new(spec->store, err);
 	if (c->reader == NULL) {
 		cache_free(c);
 		return NULL;
 	}
-	if (c->fills == NULL || c->asks == NULL || c->absent == NULL) {
+	if (c->fills == NULL || c->asks == NULL || c->absent == NULL ||
+	    c->moved == NULL) {
 		(void)err_set(err, ERR_NO_MEMORY, "no memory for the cache");
 		cache_free(c);
 		return NULL;
@@ -50,6 +52,7 @@ cache_free(struct cache *c)
 	map_free(c->fills);
 	map_free(c->asks);
 	map_free(c->absent);
+	map_free(c->moved);
 	free(c);
 }
 
@@ -165,6 +168,17 @@ cache_key(struct cache_key *k, int kind, const struct target *t)
 	}
 	memcpy(k->bytes + k->n, name, n);
 	k->n += n;
+}
+
+enum err_code
+cache_error_code(const struct target *t, enum fetch_result result,
+    enum err_code unknown, enum err_code code)
+{
+	if (result == FETCH_NOT_FOUND)
+		return unknown;
+	if (result == FETCH_DENIED)
+		return t->upstream->denied_status == 403 ? ERR_DENIED : unknown;
+	return code;
 }
 
 bool

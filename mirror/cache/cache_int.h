@@ -23,11 +23,13 @@
 #define CACHE_FILLS_MAX 4096
 #define CACHE_ASKS_MAX 16384
 #define CACHE_ABSENT_MAX 16384
+#define CACHE_MOVED_MAX 4096
 
 #define ABSENT_MS 10000        /* how long an upstream's 404 is remembered */
 #define RECHECK_MS 30000       /* after a background check that failed */
 #define ASK_PATIENCE_MS 8000   /* new tries of an ask begin within this */
-#define FILL_PATIENCE_MS 25000 /* a fill's head must be in within this */
+#define FILL_PATIENCE_MS 25000 /* the same of a blob whose manifest we served  \
+				*/
 #define FILL_STALL_MS 60000    /* no new byte for this long: give up */
 
 /* The origin loop's side.  Origin loop only, but for the immutable fields. */
@@ -39,7 +41,9 @@ struct cache {
 	struct map *fills;  /* digest key -> struct fill */
 	struct map *asks;   /* kind, scope and key -> struct ask */
 	struct map *absent; /* the same key -> until when (loop ms) */
-	unsigned n_busy;    /* fills and asks that are not freed yet */
+	struct map *moved; /* key of an immutable tag -> mark of the digest that
+			      the upstream moved it to, as last told */
+	unsigned n_busy;   /* fills and asks that are not freed yet */
 	bool is_closing;
 	void (*on_closed)(void *arg);
 	void *on_closed_arg;
@@ -65,6 +69,11 @@ struct cache_key {
 	size_t n;
 };
 void cache_key(struct cache_key *, int kind, const struct target *);
+
+/* The code of an upstream's failure, as clients shall see it: UNKNOWN for a
+ * 404, the configured one when it denied, else CODE. */
+enum err_code cache_error_code(const struct target *, enum fetch_result,
+    enum err_code unknown, enum err_code code);
 
 /* May the target's repository have this blob?  ROW is the blob's; a member row
  * is looked up when needed. */

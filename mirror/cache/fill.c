@@ -305,13 +305,24 @@ deadline_ms(const struct fill *f)
 	return f->progress_ms + (link != NULL ? link->stall_ms : FILL_STALL_MS);
 }
 
+/* Nobody is left to ask, or time is up. */
+static enum step
+give_up(struct fill *f)
+{
+	struct err err = f->attempt.error;
+
+	err.code = cache_error_code(
+	    &f->target, f->attempt.result, ERR_BLOB_UNKNOWN, err.code);
+	return fill_fail(f, &err);
+}
+
 static enum step
 rest_or_fail(struct fill *f, uint64_t wait_ms)
 {
 	uint64_t now = now_ms(f), until = deadline_ms(f);
 
 	if (now >= until)
-		return fill_fail(f, &f->attempt.error);
+		return give_up(f);
 	if (wait_ms > until - now)
 		wait_ms = until - now;
 	f->is_resting = true;
@@ -331,7 +342,7 @@ step_try(struct fill *f)
 	case ATTEMPT_WAIT:
 		return rest_or_fail(f, wait_ms);
 	case ATTEMPT_OVER:
-		return fill_fail(f, &f->attempt.error);
+		return give_up(f);
 	}
 	if (start_fetch(f, &err) != 0)
 		return fill_fail(f, &err);
@@ -398,7 +409,7 @@ step_head(struct fill *f)
 		(void)err_set(&err, ERR_TIMED_OUT,
 		    "%s: no answer from %s within %u s; try again",
 		    f->target.scope, f->endpoint->name,
-		    FILL_PATIENCE_MS / 1000);
+		    fill_patience_ms(f) / 1000);
 		return fill_fail(f, &err);
 	}
 	if (!f->has_head)
@@ -595,7 +606,7 @@ fill_start(struct cache *c, const struct target *target, uint64_t expected_size,
 	timer_init(&f->soon, c->origin, on_soon, f);
 	f->started_us = clock_mono_us();
 	f->progress_ms = now_ms(f);
-	f->patient_until_ms = f->progress_ms + FILL_PATIENCE_MS;
+	f->patient_until_ms = f->progress_ms + fill_patience_ms(f);
 	cache_busy(c);
 	metric_add(metric_get(M_fills), 1);
 	return f;
