@@ -74,7 +74,8 @@ uint64_t draft_size(const struct draft *);
 err_checked int draft_write(
     struct draft *, uint64_t offset, const void *, size_t n, struct err *err);
 uint64_t draft_front(const struct draft *);
-/* The first gap at or after FROM: *start, *end (end: size).  False: none. */
+/* The first gap at or after FROM: *start, *end (at most the size; UINT64_MAX
+ * while that is not known).  False: none.  Not while OPENING. */
 bool draft_gap(
     const struct draft *, uint64_t from, uint64_t *start, uint64_t *end);
 /* Forgets all bytes: the next ones come from zero. */
@@ -95,7 +96,9 @@ bool draft_differs(const struct draft *);    /* and differ at draft_agreed() */
  * committed with it; is_public goes into its row. */
 void draft_keep(struct draft *, bool is_public, struct index_batch *batch);
 
-void draft_leave(struct draft *); /* stays on disk, to be resumed; NULL ok */
-void draft_drop(struct draft *);  /* removed from disk; NULL is fine */
+/* NULL is fine for both.  What was dropped is removed from disk; what was left,
+ * or dropped while OPENING, stays to be resumed. */
+void draft_leave(struct draft *);
+void draft_drop(struct draft *);
 
 #endif

@@ -8,7 +8,9 @@
  *
  * Who leaves or drops a draft while a job runs hears no more of it; the letter
  * finds `end` set and goes on from there: remove the files if they are not to
- * stay, then free.  A draft that is being kept becomes a blob all the same.
+ * stay, then free.  A draft that is being kept becomes a blob all the same; one
+ * that is dropped while it is being opened is left instead, since nobody has
+ * found its bytes wrong, and the next draft of its digest may have them open.
  *
  * draft_bytes of the store counts what is here of all drafts; of one that was
  * left, what can be resumed.
@@ -132,7 +134,8 @@ static void
 draft_finish(struct draft *d)
 {
 	bool stays = d->state == DRAFT_KEPT ||
-	    (d->end == DRAFT_LEFT && d->spec.copy == 0);
+	    (d->end == DRAFT_LEFT && d->spec.copy == 0 &&
+		draft_map_resumable(&d->map) > 0);
 
 	if (stays || d->fd == NULL || d->job == JOB_REMOVE ||
 	    atomic_load(&d->store->is_closing))
@@ -147,11 +150,13 @@ draft_close(struct draft *d, enum draft_end end)
 	if (d == NULL)
 		return;
 	check(d->end == DRAFT_OWNED);
+	if (d->state == DRAFT_OPENING)
+		end = DRAFT_LEFT;
+	if (end == DRAFT_DROPPED)
+		draft_map_forget(&d->map);
 	d->end = end;
 	d->pass.reference = NULL;
 	atomic_fetch_sub(&d->store->n_drafts, 1);
-	if (end == DRAFT_DROPPED && d->state != DRAFT_OPENING)
-		draft_map_forget(&d->map);
 	if (d->waits == 0)
 		draft_finish(d);
 }
@@ -189,9 +194,7 @@ take_opened(struct draft *d)
 		return;
 	}
 	draft_move(d, DRAFT_OPEN);
-	if (d->end == DRAFT_DROPPED)
-		draft_map_forget(&d->map);
-	else if (d->wanted_size != SIZE_UNKNOWN)
+	if (d->end == DRAFT_OWNED && d->wanted_size != SIZE_UNKNOWN)
 		draft_set_size(d, d->wanted_size);
 }
 

@@ -74,7 +74,6 @@ struct pass_job {
 
 struct draft_pass {
 	struct hasher *hasher; /* owned; the job's while one runs */
-	char *buf;             /* likewise */
 	unsigned epoch;        /* counts restarts */
 	uint64_t hashed;
 	bool is_done; /* all hashed, `matches` is known */

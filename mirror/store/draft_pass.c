@@ -4,11 +4,13 @@
  * Behind the front go two offsets: `hashed`, and `agreed` when there is a
  * reference.  A job moves each by at most PASS_BYTES, reading from the page
  * cache; as long as the front is ahead, the next job follows.  Both read for
- * themselves: only a draft whose predecessor was wrong is compared.
+ * themselves: only a draft whose predecessor was wrong is compared.  Readers
+ * wait for a comparison, so it is done at once; for the digest they wait only
+ * at the end, so until then hashing waits for PASS_WORTH bytes.
  *
- * The job reads `fd`, `spec`, the hasher and the buffer, and writes into
- * pass.job; the loop takes the results from there.  A restart meanwhile makes
- * them void: its epoch tells.
+ * The job reads `fd` and `spec`, uses the hasher, and writes into pass.job; the
+ * loop takes the results from there.  A restart meanwhile makes them void: its
+ * epoch tells.
  */
 #include <stdlib.h>
 
@@ -16,14 +18,14 @@
 #include "draft_int.h"
 
 #define PASS_BYTES (1u << 20)
+#define PASS_WORTH (256u << 10) /* the trip to another thread */
 #define BUF_BYTES (256u << 10)
 
 int
 pass_init(struct draft_pass *p, enum digest_alg alg, struct err *err)
 {
 	p->hasher = hasher_new(alg);
-	p->buf = malloc(BUF_BYTES);
-	if (p->hasher == NULL || p->buf == NULL)
+	if (p->hasher == NULL)
 		return err_set(
 		    err, ERR_NO_MEMORY, "out of memory for hashing a draft");
 	return 0;
@@ -33,7 +35,6 @@ void
 pass_done(struct draft_pass *p)
 {
 	hasher_free(p->hasher);
-	free(p->buf);
 	shared_fd_unref(p->job.reference);
 }
 
@@ -68,7 +69,7 @@ pass_plan(struct draft *d)
 	if (ref != NULL && ref->fd != NULL && !p->differs)
 		job.compare = range_up_to(
 		    p->agreed, smaller(front, draft_map_front(&ref->map)));
-	if (job.hash.from == job.hash.to && !job.is_last &&
+	if (job.hash.to - job.hash.from < PASS_WORTH && !job.is_last &&
 	    job.compare.from == job.compare.to)
 		return false;
 	if (job.compare.from < job.compare.to)
@@ -92,8 +93,7 @@ static bool
 take_compare(struct draft_pass *p, const struct pass_job *job)
 {
 	if (job->reference == NULL || p->reference == NULL ||
-	    p->reference->fd != job->reference ||
-	    p->agreed != job->compare.from)
+	    p->reference->fd != job->reference)
 		return false;
 	p->agreed = job->compare.to;
 	p->differs = job->differs;
@@ -148,7 +148,7 @@ read_all(int fd, uint64_t offset, void *bytes, size_t n, struct err *err)
 }
 
 static int
-hash_range(struct draft *d, struct err *err)
+hash_range(struct draft *d, char *buf, struct err *err)
 {
 	struct draft_pass *p = &d->pass;
 	struct digest got;
@@ -157,9 +157,9 @@ hash_range(struct draft *d, struct err *err)
 	while (at < p->job.hash.to) {
 		size_t n = (size_t)smaller(BUF_BYTES, p->job.hash.to - at);
 
-		if (read_all(d->fd->fd, at, p->buf, n, err) != 0)
+		if (read_all(d->fd->fd, at, buf, n, err) != 0)
 			return -1;
-		hasher_add(p->hasher, p->buf, n);
+		hasher_add(p->hasher, buf, n);
 		at += n;
 	}
 	if (p->job.is_last) {
@@ -182,10 +182,10 @@ equal_bytes(const char *a, const char *b, size_t n)
 }
 
 static int
-compare_range(struct draft *d, struct err *err)
+compare_range(struct draft *d, char *buf, struct err *err)
 {
 	struct pass_job *job = &d->pass.job;
-	char *ours = d->pass.buf, *theirs = ours + BUF_BYTES / 2;
+	char *ours = buf, *theirs = buf + BUF_BYTES / 2;
 	uint64_t at = job->compare.from;
 
 	while (at < job->compare.to && !job->differs) {
@@ -206,7 +206,15 @@ compare_range(struct draft *d, struct err *err)
 int
 pass_run(struct draft *d, struct err *err)
 {
-	if (hash_range(d, err) != 0)
-		return -1;
-	return compare_range(d, err);
+	char *buf = malloc(BUF_BYTES); /* a job's, since drafts may be many */
+	int status;
+
+	if (buf == NULL)
+		return err_set(
+		    err, ERR_NO_MEMORY, "out of memory for hashing a draft");
+	status = hash_range(d, buf, err);
+	if (status == 0)
+		status = compare_range(d, buf, err);
+	free(buf);
+	return status;
 }

@@ -89,6 +89,7 @@ add(struct index_batch *b, enum op_kind kind, enum index_table table,
 	buf_adds(&b->ops, key_str(key));
 	for (int i = 0; i < 3; i++)
 		buf_adds(&b->ops, body[i]);
+	b->n_ops++;
 }
 
 #define BODY(...) ((const struct str[3]){ __VA_ARGS__ })

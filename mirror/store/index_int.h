@@ -77,6 +77,7 @@ struct op {
 struct index_batch {
 	struct index_batch *next;
 	struct buf ops;
+	size_t n_ops;
 	enum err_code refused; /* why it can't be committed; ERR_NONE */
 	bool only_missing;
 	void (*before)(void *arg);

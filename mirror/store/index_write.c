@@ -1,7 +1,7 @@
 /*
  * index_write.c - the index's thread: group commit.
  *
- * It takes what is queued (up to GROUP_BYTES), carries it out in one durable
+ * It takes what is queued (up to a ceiling), carries it out in one durable
  * transaction, and tells each batch's owner.  If anything fails, nothing of
  * the group is written, and each of its batches gets the error.
  */
@@ -12,8 +12,10 @@
 #include "common/thread.h"
 #include "index_int.h"
 
-/* Changed pages stay in memory until the commit. */
+/* The pages that a group changes are in memory until its commit, and LMDB keeps
+ * that memory: an operation may take a page of 4 KiB, besides its bytes. */
 #define GROUP_BYTES (8u << 20)
+#define GROUP_OPS 2048
 
 struct group {
 	struct index *index;
@@ -296,27 +298,36 @@ commit_group(struct index *ix, struct index_batch *first)
 
 /* ---- the thread --------------------------------------------------------- */
 
-/* The next group, as a list of its own; NULL when it is time to stop. */
+/* Cuts the next group off the queue, at least one batch. */
+static struct index_batch *
+cut_group(struct index *ix)
+{
+	struct index_batch *first = ix->first, *last = first;
+	size_t n_bytes = first->ops.n, n_ops = first->n_ops;
+
+	for (struct index_batch *b = first->next; b != NULL; b = b->next) {
+		n_bytes += b->ops.n;
+		n_ops += b->n_ops;
+		if (n_bytes > GROUP_BYTES || n_ops > GROUP_OPS)
+			break;
+		last = b;
+	}
+	ix->first = last->next;
+	last->next = NULL;
+	return first;
+}
+
+/* Waits for the next group; NULL when it is time to stop. */
 static struct index_batch *
 take_group(struct index *ix)
 {
-	struct index_batch *first, *last;
-	size_t n;
+	struct index_batch *first = NULL;
 
 	(void)pthread_mutex_lock(&ix->lock);
 	while (ix->first == NULL && !ix->is_stopping)
 		(void)pthread_cond_wait(&ix->wake, &ix->lock);
-	first = last = ix->first;
-	if (first != NULL) {
-		n = first->ops.n;
-		while (last->next != NULL &&
-		    n + last->next->ops.n <= GROUP_BYTES) {
-			last = last->next;
-			n += last->ops.n;
-		}
-		ix->first = last->next;
-		last->next = NULL;
-	}
+	if (ix->first != NULL)
+		first = cut_group(ix);
 	(void)pthread_mutex_unlock(&ix->lock);
 	return first;
 }

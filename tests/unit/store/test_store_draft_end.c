@@ -170,6 +170,36 @@ drop_while_opening(void **state)
 	free(b.bytes);
 }
 
+/* Its bytes are no worse than before, and the next one may have them. */
+static void
+drop_while_opening_resumed_bytes(void **state)
+{
+	struct fixture *f = *state;
+	struct blob b = make_blob(SIZE, 29);
+	struct draft *d = open_draft(f, &b.digest);
+
+	write_all(d, 0, b.bytes, 2 * DRAFT_CHUNK);
+	draft_leave(d);
+	for (int i = 0; i < 20; i++) {
+		d = start_draft(f, &b.digest, 0);
+		draft_set_size(d, 1); /* never comes to pass */
+		draft_drop(d);
+		d = open_draft(f, &b.digest);
+		assert_int_equal(draft_front(d), 2 * DRAFT_CHUNK);
+		draft_leave(d);
+	}
+	d = start_draft(f, &b.digest, 0);
+	draft_drop(d);
+	d = open_draft(f, &b.digest);
+	draft_set_size(d, SIZE);
+	write_all(d, 2 * DRAFT_CHUNK, b.bytes + 2 * DRAFT_CHUNK,
+	    SIZE - 2 * DRAFT_CHUNK);
+	keep_draft(f, d);
+	draft_leave(d);
+	assert_stored(f, b.bytes, SIZE);
+	free(b.bytes);
+}
+
 static void
 drop_while_open(void **state)
 {
@@ -388,6 +418,7 @@ main(void)
 		TEST(keep_while_comparing),
 		TEST(the_second_copy_is_not_resumed),
 		TEST(drop_while_opening),
+		TEST(drop_while_opening_resumed_bytes),
 		TEST(drop_while_open),
 		TEST(drop_while_keeping),
 		TEST(drop_when_kept),
