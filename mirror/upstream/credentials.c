@@ -46,8 +46,9 @@ struct credential_case {
 	char *host;
 	struct credential_waits waits;
 	unsigned round;
-	bool is_out;   /* with the pool, or its waiters being told */
-	bool is_known; /* nothing to look up this time */
+	bool is_out;     /* with the pool, or its waiters being told */
+	bool is_known;   /* nothing to look up this time */
+	bool is_refused; /* what is kept, or on its way, is no good */
 	uint64_t keep_until_ms;
 	/* the work's result: */
 	struct credentials found;
@@ -275,7 +276,8 @@ static void
 case_submit(struct credential_case *k)
 {
 	k->is_out = true;
-	k->is_known = case_is_kept(k);
+	k->is_known = case_is_kept(k) && !k->is_refused;
+	k->is_refused = false;
 	if (!k->is_known)
 		credentials_done(&k->found);
 	work_submit(k->desk->pool, &k->work);
@@ -399,8 +401,7 @@ credentials_ask(struct credential_desk *d, const struct config_auth *auth,
 	if (k == NULL)
 		return err_set(
 		    err, ERR_NO_MEMORY, "out of memory for credentials");
-	if (anew)
-		k->keep_until_ms = 0;
+	k->is_refused = k->is_refused || anew;
 	w->of = k;
 	w->round = k->round + (anew && k->is_out ? 1 : 0);
 	TAILQ_INSERT_TAIL(&k->waits, w, link);

@@ -1,0 +1,314 @@
+/*
+ * test_upstream.c - how endpoints are doing, as cache/ and people see it.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/check.h"
+#include "common/metrics.h"
+#include "far.h"
+#include "rig.h"
+
+static struct rig rig;
+static struct far *far;
+static char label[64]; /* of the endpoint over the link "a" */
+
+static int
+set_up(void **state)
+{
+	(void)state;
+	rig_start(&rig);
+	far = far_start();
+	rig_config(&rig,
+	    "links:\n"
+	    "  a: {rate: 100Mbit}\n"
+	    "  b: {rate: 100Mbit}\n"
+	    "upstreams:\n"
+	    "  reg.test: {endpoints: [{url: \"%s\", link: a}, "
+	    "{url: \"%s\", link: b}]}\n"
+	    "  other.test: {endpoints: [{url: \"%s\"}]}\n",
+	    far_url(far), far_url(far), far_url(far));
+	(void)snprintf(label, sizeof(label), "%s via a", far_host(far));
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	(void)state;
+	rig_stop(&rig);
+	far_stop(far);
+	return 0;
+}
+
+static void
+answer(const char *reply)
+{
+	far_clear(far);
+	far_add(far, &(struct far_rule){ .match = "", .reply = reply });
+}
+
+static enum fetch_result
+pull(size_t endpoint)
+{
+	struct get g;
+
+	get_init(&g, &rig, FETCH_TAGS, "a", "");
+	g.endpoint = endpoint;
+	(void)get_run(&g);
+	get_done(&g);
+	return g.result;
+}
+
+static int64_t
+count3(enum metric_id id, const char *what)
+{
+	const char *const labels[] = { "reg.test", label, what };
+
+	return metric_value(metric_cell(id, labels));
+}
+
+static int64_t
+gauge(enum metric_id id)
+{
+	const char *const labels[] = { "reg.test", label };
+
+	return metric_value(metric_cell(id, labels));
+}
+
+/* ---- on the loop ------------------------------------------------------- */
+
+struct look {
+	size_t upstream, endpoint;
+	bool may, is_distrusted;
+	uint64_t wait_ms;
+	struct endpoint_report reports[4];
+	size_t n_reports;
+};
+
+static void
+look_here(void *arg)
+{
+	struct look *l = arg;
+	const struct config_upstream *u = &rig.config->upstreams[l->upstream];
+	const struct config_endpoint *e = &u->endpoints[l->endpoint];
+
+	l->n_reports =
+	    upstreams_report(rig.upstreams, rig.config, l->reports, 4);
+	l->is_distrusted = upstream_is_distrusted(rig.upstreams, u, e);
+	l->may = upstream_may_try(rig.upstreams, u, e, &l->wait_ms);
+}
+
+static struct look
+look_at(size_t upstream, size_t endpoint)
+{
+	struct look l = { .upstream = upstream, .endpoint = endpoint };
+
+	rig_run(&rig, look_here, &l);
+	return l;
+}
+
+static void
+distrust_here(void *arg)
+{
+	const struct config_upstream *u = &rig.config->upstreams[0];
+
+	(void)arg;
+	upstream_distrust(rig.upstreams, u, &u->endpoints[0]);
+}
+
+/* ---- tests ------------------------------------------------------------- */
+
+#define OK "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+#define FAIL(line) "HTTP/1.1 " line "\r\nContent-Length: 0\r\n\r\n"
+
+static void
+it_opens_and_says_why(void **state)
+{
+	struct look l;
+
+	(void)state;
+	answer(FAIL("500 Oops"));
+	for (int i = 0; i < 3; i++) {
+		assert_true(look_at(0, 0).may);
+		assert_int_equal(pull(0), FETCH_FAILED);
+	}
+	l = look_at(0, 0);
+	assert_false(l.may);
+	assert_in_range(l.wait_ms, 1, 1250);
+	assert_int_equal(l.n_reports, 3);
+	assert_string_equal(l.reports[0].upstream, "reg.test");
+	assert_string_equal(l.reports[0].endpoint, label);
+	assert_true(l.reports[0].was_tried);
+	assert_false(l.reports[0].is_up);
+	assert_int_equal(l.reports[0].breaker, BREAKER_OPEN);
+	assert_true(l.reports[0].last_fail_at > 0);
+	assert_int_equal(l.reports[0].last_ok_at, 0);
+	assert_int_equal(l.reports[0].ratelimit_remaining, -1);
+	assert_non_null(strstr(l.reports[0].last_error, "answered 500"));
+	/* the same server over the other link, and for others, is open */
+	assert_true(look_at(0, 1).may);
+	assert_true(look_at(1, 0).may);
+	assert_false(l.reports[1].was_tried);
+	assert_int_equal(gauge(M_breaker_state), BREAKER_OPEN);
+	assert_int_equal(gauge(M_upstream_up), 0);
+	/* well again */
+	answer(OK);
+	assert_int_equal(pull(0), FETCH_DONE);
+	l = look_at(0, 0);
+	assert_true(l.may && l.reports[0].is_up);
+	assert_int_equal(l.reports[0].breaker, BREAKER_CLOSED);
+	assert_int_equal(gauge(M_breaker_state), BREAKER_CLOSED);
+	assert_int_equal(gauge(M_upstream_up), 1);
+}
+
+static void
+what_counts_as_a_failure(void **state)
+{
+	static const struct {
+		const char *reply, *code, *reason; /* NULL: no error */
+		bool opens;
+	} cases[] = {
+		{ FAIL("404 No"), "404", NULL, false },
+		{ FAIL("403 No"), "403", "denied", false },
+		{ FAIL("400 No"), "400", NULL, false },
+		{ FAIL("429 No"), "429", "limited", true },
+		{ FAIL("502 No"), "502", "failed", true },
+		{ "HTTP/1.1 200 OK\r\nConnection: close\r\n"
+		  "Content-Length: 9\r\n\r\nshort",
+		    "200", "broken", true },
+		{ "garbage\r\nConnection: close", "0", "failed", true },
+		{ "", "0", "unreachable", true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		int64_t n = count3(M_upstream_requests_total, cases[i].code);
+
+		answer(OK);
+		assert_int_equal(pull(0), FETCH_DONE);
+		answer(cases[i].reply);
+		for (int k = 0; k < 3; k++)
+			(void)pull(0);
+		if (look_at(0, 0).may == cases[i].opens)
+			fail_msg("%s", cases[i].reply);
+		/* a request on a dead connection is made again by libcurl */
+		if (strcmp(cases[i].code, "200") != 0)
+			assert_int_equal(
+			    count3(M_upstream_requests_total, cases[i].code),
+			    n + 3);
+		if (cases[i].reason != NULL)
+			assert_true(count3(M_upstream_errors_total,
+					cases[i].reason) >= 3);
+	}
+}
+
+static void
+rate_limits(void **state)
+{
+	static const struct {
+		const char *header;
+		int64_t remaining;
+	} cases[] = {
+		{ "ratelimit-remaining: 93;w=21600", 93 },
+		{ "RateLimit-Remaining: 7", 7 },
+		{ "RateLimit-Remaining: many", 7 },
+		{ "RateLimit-Remaining: ", 7 },
+		{ "X: y", 7 },
+		{ "ratelimit-remaining: 0;w=21600", 0 },
+	};
+	char reply[256];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		(void)snprintf(reply, sizeof(reply),
+		    "HTTP/1.1 200 OK\r\n%s\r\nContent-Length: 0\r\n\r\n",
+		    cases[i].header);
+		answer(reply);
+		assert_int_equal(pull(0), FETCH_DONE);
+		assert_int_equal(look_at(0, 0).reports[0].ratelimit_remaining,
+		    cases[i].remaining);
+		assert_int_equal(
+		    gauge(M_upstream_ratelimit_remaining), cases[i].remaining);
+	}
+}
+
+static void
+wrong_bytes(void **state)
+{
+	(void)state;
+	assert_false(look_at(0, 0).is_distrusted);
+	rig_run(&rig, distrust_here, NULL);
+	assert_true(look_at(0, 0).is_distrusted);
+	assert_true(look_at(0, 0).reports[0].is_distrusted);
+	assert_false(look_at(0, 1).is_distrusted);
+	assert_false(look_at(1, 0).is_distrusted);
+}
+
+/* State is kept by name: a new snapshot of the configuration sees it. */
+static void
+a_reload(void **state)
+{
+	(void)state;
+	answer(FAIL("500 Oops"));
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(pull(1), FETCH_FAILED);
+	rig_config(&rig,
+	    "links:\n"
+	    "  a: {rate: 1Mbit}\n"
+	    "  b: {rate: 1Mbit}\n"
+	    "upstreams:\n"
+	    "  reg.test: {endpoints: [{url: \"%s\", link: b}, "
+	    "{url: \"%s\", link: a}]}\n",
+	    far_url(far), far_url(far));
+	assert_false(look_at(0, 0).may);
+	assert_true(look_at(0, 1).may);
+}
+
+/* A probe that is closed lets the next one through. */
+static void
+a_probe_that_is_closed(void **state)
+{
+	struct look l;
+	struct get g;
+
+	(void)state;
+	answer("HTTP/1.1 500 Oops\r\nRetry-After: 1\r\n"
+	       "Content-Length: 0\r\n\r\n");
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(pull(0), FETCH_FAILED);
+	do
+		l = look_at(0, 0);
+	while (!l.may);
+	assert_int_equal(look_at(0, 0).reports[0].breaker, BREAKER_HALF_OPEN);
+	assert_false(look_at(0, 0).may);
+	far_clear(far);
+	far_add(far, &(struct far_rule){ .match = "", .then = FAR_HANG });
+	get_init(&g, &rig, FETCH_TAGS, "a", "");
+	get_start(&g);
+	get_close(&g);
+	get_done(&g);
+	assert_true(look_at(0, 0).may);
+}
+
+#define t(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		t(it_opens_and_says_why),
+		t(what_counts_as_a_failure),
+		t(rate_limits),
+		t(wrong_bytes),
+		t(a_reload),
+		t(a_probe_that_is_closed),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
