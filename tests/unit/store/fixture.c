@@ -7,6 +7,7 @@
 #include <event2/event.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -41,6 +42,7 @@ tear_down(void **state)
 	close_store(f);
 	loop_free(f->loop);
 	metrics_done();
+	(void)umount2(f->store_path, MNT_DETACH); /* of a test that failed */
 	assert_int_equal(run("rm -rf %s", f->path), 0);
 	free(f);
 	return 0;
