@@ -16,7 +16,7 @@
 #include "curl_int.h"
 #include "upstream/url.h"
 
-#define RECEIVE_BYTES (512L << 10)
+#define RECEIVE_BYTES (256L << 10)
 
 struct hop {
 	struct curl_loop *curl;     /* borrowed; outlives us */

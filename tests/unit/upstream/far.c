@@ -20,6 +20,7 @@
 #include "common/check.h"
 
 #define RULES_MAX 64
+#define KEPT_MAX 1024
 #define CONNECTIONS_MAX 256
 #define HEAD_MAX 16384
 #define PATIENCE_S 20
@@ -47,8 +48,8 @@ struct far {
 	struct connection connections[CONNECTIONS_MAX];
 	size_t n_connections;
 	struct buf heads;
-	char *made[RULES_MAX]; /* replies of far_add_body() */
-	size_t n_made;
+	char *kept[KEPT_MAX]; /* texts of all rules there ever were */
+	size_t n_kept;
 };
 
 /* ---- waiting ----------------------------------------------------------- */
@@ -132,50 +133,45 @@ rule_fits(const struct far_rule *r, const char *head)
 	    (r->lacks == NULL || strstr(head, r->lacks) == NULL);
 }
 
-/* The rule for a request, which is noted; NULL: none fits. */
-static const struct far_rule *
-take_rule(struct far *f, const char *head)
+/* The rule for a request, which is noted; false: none fits. */
+static bool
+take_rule(struct far *f, const char *head, struct far_rule *out)
 {
-	const struct far_rule *found = NULL;
+	bool is_found = false;
 
 	lock(f);
 	buf_addz(&f->heads, head);
-	for (size_t i = 0; i < f->n_rules && found == NULL; i++) {
-		const struct far_rule *r = &f->rules[i];
-
-		if (!rule_fits(r, head) ||
-		    (r->times > 0 && f->n_used[i] >= r->times))
-			continue;
-		f->n_used[i]++;
-		found = r;
+	for (size_t i = 0; i < f->n_rules && !is_found; i++) {
+		*out = f->rules[i];
+		is_found = rule_fits(out, head) &&
+		    (out->times == 0 || f->n_used[i] < out->times);
+		f->n_used[i] += is_found;
 	}
 	unlock(f);
 	lock(f);
-	while (found != NULL && found->at_gate && !f->gate_is_open &&
-	    !f->is_stopping)
+	while (is_found && out->at_gate && !f->gate_is_open && !f->is_stopping)
 		wait_for_change(f);
 	unlock(f);
-	return found;
+	return is_found;
 }
 
 static bool
-answer(struct connection *c, const struct far_rule *r)
+answer(struct connection *c, const char *head)
 {
 	static const char none[] = "HTTP/1.1 599 No Rule\r\n"
 				   "Content-Length: 0\r\n\r\n";
-	size_t n;
+	struct far_rule r;
 	char byte;
 
-	if (r == NULL)
+	if (!take_rule(c->far, head, &r))
 		return transmit(c, none, sizeof(none) - 1);
-	n = r->reply == NULL ? 0 : r->n > 0 ? r->n : strlen(r->reply);
-	if (!transmit(c, r->reply, n))
+	if (!transmit(c, r.reply, r.n))
 		return false;
-	if (r->then == FAR_HANG)
+	if (r.then == FAR_HANG)
 		while (receive(c, &byte, 1) > 0)
 			;
-	return r->then == FAR_KEEP && n > 0 &&
-	    memmem(r->reply, n, "Connection: close", 17) == NULL;
+	return r.then == FAR_KEEP && r.n > 0 &&
+	    memmem(r.reply, r.n, "Connection: close", 17) == NULL;
 }
 
 static void *
@@ -185,8 +181,7 @@ serve(void *arg)
 	char head[HEAD_MAX];
 
 	if (c->ssl == NULL || SSL_accept(c->ssl) == 1)
-		while (receive_request(c, head) &&
-		    answer(c, take_rule(c->far, head)))
+		while (receive_request(c, head) && answer(c, head))
 			;
 	if (c->ssl != NULL)
 		(void)SSL_shutdown(c->ssl);
@@ -324,8 +319,8 @@ far_stop(struct far *f)
 	}
 	(void)close(f->fd);
 	SSL_CTX_free(f->tls);
-	for (size_t i = 0; i < f->n_made; i++)
-		free(f->made[i]);
+	for (size_t i = 0; i < f->n_kept; i++)
+		free(f->kept[i]);
 	buf_done(&f->heads);
 	check(pthread_cond_destroy(&f->changed) == 0);
 	check(pthread_mutex_destroy(&f->lock) == 0);
@@ -334,27 +329,53 @@ far_stop(struct far *f)
 
 /* ---- for the test ------------------------------------------------------ */
 
+/* A copy that lives as long as the server. */
+static const char *
+keep(struct far *f, const char *p, size_t n)
+{
+	char *copy = malloc(n + 1);
+
+	check(copy != NULL && f->n_kept < KEPT_MAX);
+	if (n > 0)
+		memcpy(copy, p, n);
+	copy[n] = '\0';
+	f->kept[f->n_kept++] = copy;
+	return copy;
+}
+
+static const char *
+keep_text(struct far *f, const char *text)
+{
+	return text == NULL ? NULL : keep(f, text, strlen(text));
+}
+
 void
 far_add(struct far *f, const struct far_rule *rule)
 {
+	struct far_rule r = *rule;
+
+	if (r.reply != NULL && r.n == 0)
+		r.n = strlen(r.reply);
 	lock(f);
 	check(f->n_rules < RULES_MAX);
+	r.match = keep_text(f, r.match);
+	r.has = keep_text(f, r.has);
+	r.lacks = keep_text(f, r.lacks);
+	r.reply = keep(f, r.reply, r.n);
 	f->n_used[f->n_rules] = 0;
-	f->rules[f->n_rules++] = *rule;
+	f->rules[f->n_rules++] = r;
 	unlock(f);
 }
 
 void
 far_add_body(struct far *f, const char *match, const char *body)
 {
-	size_t cap = strlen(body) + 128;
-	char *reply = malloc(cap);
-
-	check(reply != NULL && f->n_made < RULES_MAX);
-	(void)snprintf(reply, cap,
+	char reply[4096];
+	int n = snprintf(reply, sizeof(reply),
 	    "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s", strlen(body),
 	    body);
-	f->made[f->n_made++] = reply;
+
+	check(n < (int)sizeof(reply));
 	far_add(f, &(struct far_rule){ .match = match, .reply = reply });
 }
 

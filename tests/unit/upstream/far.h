@@ -36,7 +36,7 @@ struct far *far_start(void);
 struct far *far_start_tls(const char *cert_path);
 void far_stop(struct far *);
 
-/* Rules are copied, their texts are not. */
+/* The rule and its texts are copied. */
 void far_add(struct far *, const struct far_rule *);
 /* far_add() of a whole answer: a keep-alive 200 with BODY. */
 void far_add_body(struct far *, const char *match, const char *body);
