@@ -6,7 +6,8 @@
  * Another Railhead is a registry.  One fetch is one try: trying again, and the
  * next endpoint, are its owner's business (cache/).
  *
- *	fetch_start ... on_head (once, only for 200 and 206) ... on_bytes... on_end
+ *	fetch_start ... on_head (once, only for 200 and 206) ... on_bytes...
+ *on_end
  *
  * on_head and on_bytes run inside the library: they may look and store, and
  * return -1 (with err) to stop; they must not close the fetch or start another.
@@ -40,30 +41,30 @@ enum fetch_target {
 
 /* What came with the head.  Strings are valid during on_head only. */
 struct fetch_head {
-	int status;             /* 200 or 206 */
-	int64_t length;         /* of this body; -1: not told */
-	uint64_t first;         /* 206: offset of the first byte; else 0 */
-	int64_t total;          /* size of the whole; -1: not told */
+	int status;     /* 200 or 206 */
+	int64_t length; /* of this body; -1: not told */
+	uint64_t first; /* 206: offset of the first byte; else 0 */
+	int64_t total;  /* size of the whole; -1: not told */
 	struct str content_type;
-	struct digest digest;   /* Docker-Content-Digest; alg 0: not told */
-	struct str etag;        /* strong validator, with quotes; or empty */
-	struct str link;        /* Link header */
+	struct digest digest; /* Docker-Content-Digest; alg 0: not told */
+	struct str etag;      /* strong validator, with quotes; or empty */
+	struct str link;      /* Link header */
 };
 
 struct fetch_spec {
 	struct upstreams *upstreams;
-	struct config *config;                   /* a reference is taken */
-	const struct config_upstream *upstream;  /* in config */
-	const struct config_endpoint *endpoint;  /* in upstream */
+	struct config *config;                  /* a reference is taken */
+	const struct config_upstream *upstream; /* in config */
+	const struct config_endpoint *endpoint; /* in upstream */
 	enum fetch_target target;
-	bool is_head;            /* HEAD: on_head, no bytes */
-	struct str repository;   /* copied */
-	struct str reference;    /* copied */
-	uint64_t offset;         /* > 0: Range from here; 200 may come anyway */
-	uint64_t end;            /* first byte not wanted; 0: to the end */
-	struct str validator;    /* If-Range; copied; may be empty */
+	bool is_head;          /* HEAD: on_head, no bytes */
+	struct str repository; /* copied */
+	struct str reference;  /* copied */
+	uint64_t offset;       /* > 0: Range from here; 200 may come anyway */
+	uint64_t end;          /* first byte not wanted; 0: to the end */
+	struct str validator;  /* If-Range; copied; may be empty */
 	enum link_class class;
-	uint64_t max_bytes;      /* of the body; more: FETCH_BROKEN; 0: any */
+	uint64_t max_bytes; /* of the body; more: FETCH_BROKEN; 0: any */
 	int (*on_head)(void *arg, const struct fetch_head *, struct err *err);
 	int (*on_bytes)(void *arg, const void *, size_t, struct err *err);
 	void (*on_end)(void *arg);
@@ -89,7 +90,7 @@ enum fetch_result fetch_result(const struct fetch *);
 /* The sentence, for all results but RUNNING and DONE. */
 const struct err *fetch_error(const struct fetch *);
 uint64_t fetch_retry_after_ms(const struct fetch *); /* 0: not told */
-void fetch_close(struct fetch *); /* NULL is fine */
+void fetch_close(struct fetch *);                    /* NULL is fine */
 
 /* Patience with one endpoint, in ms: short enough that containerd
  * gets our answer well before its own 30 s. */

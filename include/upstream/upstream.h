@@ -23,8 +23,8 @@ struct upstreams;
 struct work_pool;
 
 /* POOL reads layouts and runs credential helpers. */
-struct upstreams *upstreams_new(struct loop *origin, struct work_pool *pool,
-    struct err *err);
+struct upstreams *upstreams_new(
+    struct loop *origin, struct work_pool *pool, struct err *err);
 /* All fetches must be closed.  NULL is fine. */
 void upstreams_free(struct upstreams *);
 /* Other patience than FETCH_CONNECT_MS and FETCH_FIRST_BYTE_MS. */
@@ -50,7 +50,7 @@ struct endpoint_report {
 	bool was_tried;
 	bool is_up;
 	enum breaker_state breaker;
-	int64_t last_ok_at;   /* s, wall; 0: never */
+	int64_t last_ok_at; /* s, wall; 0: never */
 	int64_t last_fail_at;
 	char last_error[ERR_TEXT_MAX];
 	int64_t ratelimit_remaining; /* -1: not told */

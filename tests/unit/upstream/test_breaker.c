@@ -13,75 +13,75 @@
 
 enum act { ASK, FAIL, OK, DROP };
 
+static const struct {
+	uint64_t now_ms;
+	enum act act;
+	uint64_t retry_after_ms;
+	bool may; /* for ASK */
+	uint64_t wait_ms;
+	enum breaker_state state;
+} life[] = {
+	{ 0, ASK, 0, true, 0, BREAKER_CLOSED },
+	{ 10, FAIL, 0, false, 0, BREAKER_CLOSED },
+	{ 20, FAIL, 0, false, 0, BREAKER_CLOSED },
+	{ 30, OK, 0, false, 0, BREAKER_CLOSED },
+	/* three in a row */
+	{ 40, FAIL, 0, false, 0, BREAKER_CLOSED },
+	{ 50, FAIL, 9000, false, 0, BREAKER_CLOSED },
+	{ 60, ASK, 0, true, 0, BREAKER_CLOSED },
+	{ 100, FAIL, 0, false, 0, BREAKER_OPEN },
+	{ 100, ASK, 0, false, 1000, BREAKER_OPEN },
+	{ 600, ASK, 0, false, 500, BREAKER_OPEN },
+	/* of requests from before: the wait stays what it is */
+	{ 700, FAIL, 0, false, 0, BREAKER_OPEN },
+	{ 1099, ASK, 0, false, 1, BREAKER_OPEN },
+	/* one probe */
+	{ 1100, ASK, 0, true, 0, BREAKER_HALF_OPEN },
+	{ 1100, ASK, 0, false, 60000, BREAKER_HALF_OPEN },
+	{ 1200, FAIL, 0, false, 0, BREAKER_OPEN },
+	{ 1200, ASK, 0, false, 2000, BREAKER_OPEN },
+	{ 3200, ASK, 0, true, 0, BREAKER_HALF_OPEN },
+	/* it lost interest: another may try */
+	{ 3300, DROP, 0, false, 0, BREAKER_HALF_OPEN },
+	{ 3300, ASK, 0, true, 0, BREAKER_HALF_OPEN },
+	/* it was never heard of again */
+	{ 63299, ASK, 0, false, 1, BREAKER_HALF_OPEN },
+	{ 63300, ASK, 0, true, 0, BREAKER_HALF_OPEN },
+	{ 63400, FAIL, 7000, false, 0, BREAKER_OPEN },
+	{ 63400, ASK, 0, false, 7000, BREAKER_OPEN },
+	{ 70400, ASK, 0, true, 0, BREAKER_HALF_OPEN },
+	{ 70500, OK, 0, false, 0, BREAKER_CLOSED },
+	/* and all is forgotten */
+	{ 70600, FAIL, 0, false, 0, BREAKER_CLOSED },
+	{ 70600, FAIL, 0, false, 0, BREAKER_CLOSED },
+	{ 70600, FAIL, 0, false, 0, BREAKER_OPEN },
+	{ 70600, ASK, 0, false, 1000, BREAKER_OPEN },
+	/* a straggler got through */
+	{ 70700, OK, 0, false, 0, BREAKER_CLOSED },
+	{ 70700, ASK, 0, true, 0, BREAKER_CLOSED },
+};
+
 static void
 a_life(void **state)
 {
-	static const struct {
-		uint64_t now_ms;
-		enum act act;
-		uint64_t retry_after_ms;
-		bool may; /* for ASK */
-		uint64_t wait_ms;
-		enum breaker_state state;
-	} steps[] = {
-		{ 0, ASK, 0, true, 0, BREAKER_CLOSED },
-		{ 10, FAIL, 0, false, 0, BREAKER_CLOSED },
-		{ 20, FAIL, 0, false, 0, BREAKER_CLOSED },
-		{ 30, OK, 0, false, 0, BREAKER_CLOSED },
-		/* three in a row */
-		{ 40, FAIL, 0, false, 0, BREAKER_CLOSED },
-		{ 50, FAIL, 9000, false, 0, BREAKER_CLOSED },
-		{ 60, ASK, 0, true, 0, BREAKER_CLOSED },
-		{ 100, FAIL, 0, false, 0, BREAKER_OPEN },
-		{ 100, ASK, 0, false, 1000, BREAKER_OPEN },
-		{ 600, ASK, 0, false, 500, BREAKER_OPEN },
-		/* of requests from before: the wait stays what it is */
-		{ 700, FAIL, 0, false, 0, BREAKER_OPEN },
-		{ 1099, ASK, 0, false, 1, BREAKER_OPEN },
-		/* one probe */
-		{ 1100, ASK, 0, true, 0, BREAKER_HALF_OPEN },
-		{ 1100, ASK, 0, false, 60000, BREAKER_HALF_OPEN },
-		{ 1200, FAIL, 0, false, 0, BREAKER_OPEN },
-		{ 1200, ASK, 0, false, 2000, BREAKER_OPEN },
-		{ 3200, ASK, 0, true, 0, BREAKER_HALF_OPEN },
-		/* it lost interest: another may try */
-		{ 3300, DROP, 0, false, 0, BREAKER_HALF_OPEN },
-		{ 3300, ASK, 0, true, 0, BREAKER_HALF_OPEN },
-		/* it was never heard of again */
-		{ 63299, ASK, 0, false, 1, BREAKER_HALF_OPEN },
-		{ 63300, ASK, 0, true, 0, BREAKER_HALF_OPEN },
-		{ 63400, FAIL, 7000, false, 0, BREAKER_OPEN },
-		{ 63400, ASK, 0, false, 7000, BREAKER_OPEN },
-		{ 70400, ASK, 0, true, 0, BREAKER_HALF_OPEN },
-		{ 70500, OK, 0, false, 0, BREAKER_CLOSED },
-		/* and all is forgotten */
-		{ 70600, FAIL, 0, false, 0, BREAKER_CLOSED },
-		{ 70600, FAIL, 0, false, 0, BREAKER_CLOSED },
-		{ 70600, FAIL, 0, false, 0, BREAKER_OPEN },
-		{ 70600, ASK, 0, false, 1000, BREAKER_OPEN },
-		/* a straggler got through */
-		{ 70700, OK, 0, false, 0, BREAKER_CLOSED },
-		{ 70700, ASK, 0, true, 0, BREAKER_CLOSED },
-	};
 	struct breaker b = { 0 };
 	uint64_t wait_ms;
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
-		uint64_t now = steps[i].now_ms;
+	for (size_t i = 0; i < sizeof(life) / sizeof(life[0]); i++) {
+		uint64_t now = life[i].now_ms;
 
-		if (steps[i].act == FAIL)
-			breaker_failed(
-			    &b, now, MIDDLE, steps[i].retry_after_ms);
-		else if (steps[i].act == OK)
+		if (life[i].act == FAIL)
+			breaker_failed(&b, now, MIDDLE, life[i].retry_after_ms);
+		else if (life[i].act == OK)
 			breaker_succeeded(&b);
-		else if (steps[i].act == DROP)
+		else if (life[i].act == DROP)
 			breaker_abandoned(&b);
-		else if (breaker_allows(&b, now, &wait_ms) != steps[i].may ||
-		    wait_ms != steps[i].wait_ms)
+		else if (breaker_allows(&b, now, &wait_ms) != life[i].may ||
+		    wait_ms != life[i].wait_ms)
 			fail_msg(
 			    "step %zu: %llu", i, (unsigned long long)wait_ms);
-		if (b.state != steps[i].state)
+		if (b.state != life[i].state)
 			fail_msg("step %zu: state %d", i, b.state);
 	}
 }

@@ -176,71 +176,72 @@ a_head(void **state)
 
 /* ---- bodies ------------------------------------------------------------ */
 
+static const struct {
+	const char *reply;
+	enum far_then then;
+	uint64_t max_bytes;
+	enum fetch_result result;
+	const char *body, *says;
+} body_cases[] = {
+	{ "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", FAR_KEEP, 5,
+	    FETCH_DONE, "hello", NULL },
+	{ "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", FAR_KEEP, 0,
+	    FETCH_DONE, "", NULL },
+	{ "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+	  "3\r\nhel\r\n2\r\nlo\r\n0\r\nX: y\r\n\r\n",
+	    FAR_KEEP, 0, FETCH_DONE, "hello", NULL },
+	{ "HTTP/1.0 200 OK\r\n\r\nhello", FAR_CLOSE, 0, FETCH_DONE, "hello",
+	    NULL },
+	{ "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n"
+	  "Content-Length: 5\r\n\r\nhello",
+	    FAR_KEEP, 0, FETCH_DONE, "hello", NULL },
+	/* what is encoded comes as it is */
+	{ "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n"
+	  "Content-Length: 5\r\n\r\nhello",
+	    FAR_KEEP, 0, FETCH_DONE, "hello", NULL },
+	/* what follows a body is none of it */
+	{ "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nhello", FAR_KEEP, 0,
+	    FETCH_DONE, "hell", NULL },
+	{ "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nhello", FAR_CLOSE, 0,
+	    FETCH_BROKEN, "hello", "ended the body" },
+	{ "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+	  "5\r\nhello\r\n",
+	    FAR_CLOSE, 0, FETCH_BROKEN, "hello", "127.0.0.1" },
+	{ "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+	  "5\r\nhello\r\nzz\r\n",
+	    FAR_CLOSE, 0, FETCH_BROKEN, "hello", "127.0.0.1" },
+	{ "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", FAR_KEEP, 4,
+	    FETCH_BROKEN, "", "4 are allowed" },
+	{ "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+	  "5\r\nhello\r\n0\r\n\r\n",
+	    FAR_KEEP, 4, FETCH_BROKEN, "", "4 bytes that are allowed" },
+	{ "", FAR_CLOSE, 0, FETCH_UNREACHABLE, "", "without an answer" },
+	{ "SSH-2.0-OpenSSH_9.2\r\n", FAR_CLOSE, 0, FETCH_FAILED, "",
+	    "did not answer in HTTP" },
+	{ "HTTP/1.1 200 OK\r\nContent-Le", FAR_CLOSE, 0, FETCH_UNREACHABLE, "",
+	    "127.0.0.1" },
+};
+
 static void
 bodies(void **state)
 {
-	static const struct {
-		const char *reply;
-		enum far_then then;
-		uint64_t max_bytes;
-		enum fetch_result result;
-		const char *body, *says;
-	} cases[] = {
-		{ "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", FAR_KEEP,
-		    5, FETCH_DONE, "hello", NULL },
-		{ "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", FAR_KEEP, 0,
-		    FETCH_DONE, "", NULL },
-		{ "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-		  "3\r\nhel\r\n2\r\nlo\r\n0\r\nX: y\r\n\r\n",
-		    FAR_KEEP, 0, FETCH_DONE, "hello", NULL },
-		{ "HTTP/1.0 200 OK\r\n\r\nhello", FAR_CLOSE, 0, FETCH_DONE,
-		    "hello", NULL },
-		{ "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n"
-		  "Content-Length: 5\r\n\r\nhello",
-		    FAR_KEEP, 0, FETCH_DONE, "hello", NULL },
-		/* what is encoded comes as it is */
-		{ "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n"
-		  "Content-Length: 5\r\n\r\nhello",
-		    FAR_KEEP, 0, FETCH_DONE, "hello", NULL },
-		/* what follows a body is none of it */
-		{ "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nhello", FAR_KEEP,
-		    0, FETCH_DONE, "hell", NULL },
-		{ "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nhello",
-		    FAR_CLOSE, 0, FETCH_BROKEN, "hello", "ended the body" },
-		{ "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-		  "5\r\nhello\r\n",
-		    FAR_CLOSE, 0, FETCH_BROKEN, "hello", "127.0.0.1" },
-		{ "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-		  "5\r\nhello\r\nzz\r\n",
-		    FAR_CLOSE, 0, FETCH_BROKEN, "hello", "127.0.0.1" },
-		{ "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", FAR_KEEP,
-		    4, FETCH_BROKEN, "", "4 are allowed" },
-		{ "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-		  "5\r\nhello\r\n0\r\n\r\n",
-		    FAR_KEEP, 4, FETCH_BROKEN, "", "4 bytes that are allowed" },
-		{ "", FAR_CLOSE, 0, FETCH_UNREACHABLE, "",
-		    "without an answer" },
-		{ "SSH-2.0-OpenSSH_9.2\r\n", FAR_CLOSE, 0, FETCH_FAILED, "",
-		    "did not answer in HTTP" },
-		{ "HTTP/1.1 200 OK\r\nContent-Le", FAR_CLOSE, 0,
-		    FETCH_UNREACHABLE, "", "127.0.0.1" },
-	};
 	struct get g;
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (size_t i = 0; i < sizeof(body_cases) / sizeof(body_cases[0]);
+	     i++) {
 		far_clear(far);
 		far_add(far,
 		    &(struct far_rule){ .match = "GET /v2/a/blobs/",
-			.reply = cases[i].reply,
-			.then = cases[i].then });
+			.reply = body_cases[i].reply,
+			.then = body_cases[i].then });
 		get_init(&g, &rig, FETCH_BLOB, "a", A_DIGEST);
-		g.spec.max_bytes = cases[i].max_bytes;
-		if (get_run(&g) != cases[i].result)
+		g.spec.max_bytes = body_cases[i].max_bytes;
+		if (get_run(&g) != body_cases[i].result)
 			fail_msg("case %zu: %d %s", i, g.result, g.err.text);
-		assert_body(&g, cases[i].body);
-		if (cases[i].says != NULL)
-			assert_says(&g, cases[i].says);
+		assert_body(&g, body_cases[i].body);
+		if (body_cases[i].says != NULL)
+			assert_says(&g, body_cases[i].says);
 		get_done(&g);
 	}
 }
@@ -279,96 +280,98 @@ a_large_body(void **state)
 
 /* ---- ranges ------------------------------------------------------------ */
 
+static const struct {
+	uint64_t offset, end;
+	const char *asks, *reply;
+	enum fetch_result result;
+	int64_t first, length, total;
+} range_cases[] = {
+	{ 2, 0, "Range: bytes=2-\r\n",
+	    "HTTP/1.1 206 P\r\nContent-Range: bytes 2-4/5\r\n"
+	    "Content-Length: 3\r\n\r\nllo",
+	    FETCH_DONE, 2, 3, 5 },
+	{ 2, 4, "Range: bytes=2-3\r\n",
+	    "HTTP/1.1 206 P\r\nContent-Range: bytes 2-3/*\r\n"
+	    "Content-Length: 2\r\n\r\nll",
+	    FETCH_DONE, 2, 2, -1 },
+	{ 0, 2, "Range: bytes=0-1\r\n",
+	    "HTTP/1.1 206 P\r\nContent-Range: bytes 0-1/5\r\n"
+	    "Transfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n0\r\n\r\n",
+	    FETCH_DONE, 0, 2, 5 },
+	/* less than asked for is fine: it says so */
+	{ 2, 0, "Range: bytes=2-\r\n",
+	    "HTTP/1.1 206 P\r\nContent-Range: bytes 2-3/5\r\n"
+	    "Content-Length: 2\r\n\r\nll",
+	    FETCH_DONE, 2, 2, 5 },
+	/* the range was not understood */
+	{ 2, 0, "Range: bytes=2-\r\n",
+	    "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", FETCH_DONE, 0,
+	    5, 5 },
+	{ 9, 0, "Range: bytes=9-\r\n",
+	    "HTTP/1.1 416 R\r\nContent-Range: bytes */5\r\n"
+	    "Content-Length: 0\r\n\r\n",
+	    FETCH_REFUSED, 0, 0, 0 },
+	/* other parts than were asked for */
+	{ 2, 0, "Range: bytes=2-\r\n",
+	    "HTTP/1.1 206 P\r\nContent-Range: bytes 1-4/5\r\n"
+	    "Content-Length: 4\r\n\r\nello",
+	    FETCH_FAILED, 0, 0, 0 },
+	{ 2, 4, "Range: bytes=2-3\r\n",
+	    "HTTP/1.1 206 P\r\nContent-Range: bytes 2-4/5\r\n"
+	    "Content-Length: 3\r\n\r\nllo",
+	    FETCH_FAILED, 0, 0, 0 },
+	{ 2, 0, "Range: bytes=2-\r\n",
+	    "HTTP/1.1 206 P\r\nContent-Range: bytes 2-4/5\r\n"
+	    "Content-Length: 2\r\n\r\nll",
+	    FETCH_FAILED, 0, 0, 0 },
+	{ 2, 0, "Range: bytes=2-\r\n",
+	    "HTTP/1.1 206 P\r\nContent-Length: 3\r\n\r\nllo", FETCH_FAILED, 0,
+	    0, 0 },
+	{ 2, 0, "Range: bytes=2-\r\n",
+	    "HTTP/1.1 206 P\r\nContent-Range: bytes 2-4/3\r\n"
+	    "Content-Length: 3\r\n\r\nllo",
+	    FETCH_FAILED, 0, 0, 0 },
+	{ 2, 0, "Range: bytes=2-\r\n",
+	    "HTTP/1.1 206 P\r\nContent-Range: bytes 2-4\r\n"
+	    "Content-Length: 3\r\n\r\nllo",
+	    FETCH_FAILED, 0, 0, 0 },
+	/* more than the part it says */
+	{ 2, 0, "Range: bytes=2-\r\n",
+	    "HTTP/1.1 206 P\r\nContent-Range: bytes 2-3/5\r\n"
+	    "Transfer-Encoding: chunked\r\n\r\n3\r\nllo\r\n0\r\n\r\n",
+	    FETCH_BROKEN, 2, 2, 5 },
+	{ 2, 0, "Range: bytes=2-\r\n",
+	    "HTTP/1.1 206 P\r\nContent-Range: bytes 2-4/5\r\n"
+	    "Transfer-Encoding: chunked\r\n\r\n2\r\nll\r\n0\r\n\r\n",
+	    FETCH_BROKEN, 2, 3, 5 },
+	/* a part, and nobody asked for one */
+	{ 0, 0, "GET",
+	    "HTTP/1.1 206 P\r\nContent-Range: bytes 0-1/5\r\n"
+	    "Content-Length: 2\r\n\r\nhe",
+	    FETCH_FAILED, 0, 0, 0 },
+};
+
 static void
 ranges(void **state)
 {
-	static const struct {
-		uint64_t offset, end;
-		const char *asks, *reply;
-		enum fetch_result result;
-		int64_t first, length, total;
-	} cases[] = {
-		{ 2, 0, "Range: bytes=2-\r\n",
-		    "HTTP/1.1 206 P\r\nContent-Range: bytes 2-4/5\r\n"
-		    "Content-Length: 3\r\n\r\nllo",
-		    FETCH_DONE, 2, 3, 5 },
-		{ 2, 4, "Range: bytes=2-3\r\n",
-		    "HTTP/1.1 206 P\r\nContent-Range: bytes 2-3/*\r\n"
-		    "Content-Length: 2\r\n\r\nll",
-		    FETCH_DONE, 2, 2, -1 },
-		{ 0, 2, "Range: bytes=0-1\r\n",
-		    "HTTP/1.1 206 P\r\nContent-Range: bytes 0-1/5\r\n"
-		    "Transfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n0\r\n\r\n",
-		    FETCH_DONE, 0, 2, 5 },
-		/* less than asked for is fine: it says so */
-		{ 2, 0, "Range: bytes=2-\r\n",
-		    "HTTP/1.1 206 P\r\nContent-Range: bytes 2-3/5\r\n"
-		    "Content-Length: 2\r\n\r\nll",
-		    FETCH_DONE, 2, 2, 5 },
-		/* the range was not understood */
-		{ 2, 0, "Range: bytes=2-\r\n",
-		    "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
-		    FETCH_DONE, 0, 5, 5 },
-		{ 9, 0, "Range: bytes=9-\r\n",
-		    "HTTP/1.1 416 R\r\nContent-Range: bytes */5\r\n"
-		    "Content-Length: 0\r\n\r\n",
-		    FETCH_REFUSED, 0, 0, 0 },
-		/* other parts than were asked for */
-		{ 2, 0, "Range: bytes=2-\r\n",
-		    "HTTP/1.1 206 P\r\nContent-Range: bytes 1-4/5\r\n"
-		    "Content-Length: 4\r\n\r\nello",
-		    FETCH_FAILED, 0, 0, 0 },
-		{ 2, 4, "Range: bytes=2-3\r\n",
-		    "HTTP/1.1 206 P\r\nContent-Range: bytes 2-4/5\r\n"
-		    "Content-Length: 3\r\n\r\nllo",
-		    FETCH_FAILED, 0, 0, 0 },
-		{ 2, 0, "Range: bytes=2-\r\n",
-		    "HTTP/1.1 206 P\r\nContent-Range: bytes 2-4/5\r\n"
-		    "Content-Length: 2\r\n\r\nll",
-		    FETCH_FAILED, 0, 0, 0 },
-		{ 2, 0, "Range: bytes=2-\r\n",
-		    "HTTP/1.1 206 P\r\nContent-Length: 3\r\n\r\nllo",
-		    FETCH_FAILED, 0, 0, 0 },
-		{ 2, 0, "Range: bytes=2-\r\n",
-		    "HTTP/1.1 206 P\r\nContent-Range: bytes 2-4/3\r\n"
-		    "Content-Length: 3\r\n\r\nllo",
-		    FETCH_FAILED, 0, 0, 0 },
-		{ 2, 0, "Range: bytes=2-\r\n",
-		    "HTTP/1.1 206 P\r\nContent-Range: bytes 2-4\r\n"
-		    "Content-Length: 3\r\n\r\nllo",
-		    FETCH_FAILED, 0, 0, 0 },
-		/* more than the part it says */
-		{ 2, 0, "Range: bytes=2-\r\n",
-		    "HTTP/1.1 206 P\r\nContent-Range: bytes 2-3/5\r\n"
-		    "Transfer-Encoding: chunked\r\n\r\n3\r\nllo\r\n0\r\n\r\n",
-		    FETCH_BROKEN, 2, 2, 5 },
-		{ 2, 0, "Range: bytes=2-\r\n",
-		    "HTTP/1.1 206 P\r\nContent-Range: bytes 2-4/5\r\n"
-		    "Transfer-Encoding: chunked\r\n\r\n2\r\nll\r\n0\r\n\r\n",
-		    FETCH_BROKEN, 2, 3, 5 },
-		/* a part, and nobody asked for one */
-		{ 0, 0, "GET",
-		    "HTTP/1.1 206 P\r\nContent-Range: bytes 0-1/5\r\n"
-		    "Content-Length: 2\r\n\r\nhe",
-		    FETCH_FAILED, 0, 0, 0 },
-	};
 	struct get g;
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (size_t i = 0; i < sizeof(range_cases) / sizeof(range_cases[0]);
+	     i++) {
 		far_clear(far);
 		far_add(far,
 		    &(struct far_rule){ .match = "GET /v2/a/blobs/",
-			.has = cases[i].asks,
-			.reply = cases[i].reply });
+			.has = range_cases[i].asks,
+			.reply = range_cases[i].reply });
 		get_init(&g, &rig, FETCH_BLOB, "a", A_DIGEST);
-		g.spec.offset = cases[i].offset;
-		g.spec.end = cases[i].end;
-		if (get_run(&g) != cases[i].result)
+		g.spec.offset = range_cases[i].offset;
+		g.spec.end = range_cases[i].end;
+		if (get_run(&g) != range_cases[i].result)
 			fail_msg("case %zu: %d %s", i, g.result, g.err.text);
-		assert_int_equal(g.head.first, cases[i].first);
-		assert_int_equal(g.head.length, cases[i].length);
-		assert_int_equal(g.head.total, cases[i].total);
+		assert_int_equal(g.head.first, range_cases[i].first);
+		assert_int_equal(g.head.length, range_cases[i].length);
+		assert_int_equal(g.head.total, range_cases[i].total);
 		get_done(&g);
 	}
 }
