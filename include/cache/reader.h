@@ -30,7 +30,7 @@ struct follower;
 struct stream;
 
 enum reader_event {
-	READER_BEGIN,  /* size, fd, is_held are set: set start and end */
+	READER_BEGIN,  /* size and fd are set: set start and end */
 	READER_ALLOW,  /* `allowed` changed; below position(): wait */
 	READER_SWAP,   /* fd changed: go on from there */
 	READER_ENDED,  /* verified: all is allowed */
@@ -47,9 +47,9 @@ struct reader {
 	bool is_lost;   /* set before attaching: the stored file is missing */
 	uint64_t start; /* wanted bytes: set in BEGIN */
 	uint64_t end;   /* first one not wanted */
+	bool is_size_told; /* set by the owner: a client knows the size */
 
 	uint64_t size;
-	bool is_held;    /* all of it is held back until verified */
 	bool has_joined; /* the fill was running already */
 	uint64_t allowed;
 	struct shared_fd *fd; /* borrowed */

@@ -91,6 +91,9 @@ uint64_t reply_position(const struct exchange *);
 /* Ends a body that can't be finished: what is allowed is not sent any more,
  * the client sees a FIN, never a RST (shutdown, then drain, then close). */
 void reply_cut(struct exchange *);
+/* Takes the reply back, so that another can be made at once in its place; false
+ * when some of it was sent already. */
+bool reply_undo(struct exchange *);
 
 /* A whole reply in one call. */
 void reply_text(

@@ -5,9 +5,10 @@
  * conditions are decided as soon as the size is known, from the store or from
  * the upstream's head.
  *
- * A blob that is held back whole (small, or from an endpoint that sent wrong
- * bytes lately) is answered when it is verified, so that wrong bytes are an
- * error and not a cut; but no later than HELD_PATIENCE_MS, and a range at once.
+ * A reply begins with its first byte, so that what goes wrong before is an
+ * error and not a cut: that of a blob that is held back whole (small, or from
+ * an endpoint that sent wrong bytes lately) when it is verified.  But it begins
+ * no later than HEAD_PATIENCE_MS, and a range at once.
  */
 #include <stdlib.h>
 
@@ -15,7 +16,7 @@
 #include "http/range.h"
 #include "v2_int.h"
 
-#define HELD_PATIENCE_MS 8000
+#define HEAD_PATIENCE_MS 8000
 #define LOOKUPS_MAX 3 /* a blob that comes and goes meanwhile */
 
 static void find_blob(struct pull *);
@@ -109,7 +110,7 @@ reply_now(struct pull *p)
 	struct reader *r = &p->reader;
 	struct range range;
 
-	p->is_replying = true;
+	p->is_replying = r->is_size_told = true;
 	if (p->has_timer)
 		timer_stop(&p->timer);
 	if (!send_head(p, r->size, &range)) {
@@ -123,7 +124,7 @@ reply_now(struct pull *p)
 }
 
 static void
-on_held_long(void *arg)
+on_head_due(void *arg)
 {
 	reply_now(arg);
 }
@@ -148,10 +149,10 @@ on_begin(struct pull *p)
 	bool is_range = p->x->request.header[HTTP_RANGE_HEADER].p != NULL;
 
 	pull_count(p, p->reader.has_joined ? RESULT_JOIN : RESULT_MISS);
-	if (p->reader.is_held && !is_range)
-		pull_patience(p, HELD_PATIENCE_MS, on_held_long);
-	else
+	if (is_range)
 		reply_now(p);
+	else
+		pull_patience(p, HEAD_PATIENCE_MS, on_head_due);
 }
 
 static uint64_t
@@ -173,7 +174,7 @@ on_ended(struct pull *p)
 static void
 on_cut(struct pull *p)
 {
-	if (p->is_replying)
+	if (p->is_replying && !reply_undo(p->x))
 		reply_cut(p->x);
 	else
 		pull_error(p, &p->reader.error);

@@ -359,8 +359,7 @@ enum ask_step
 ask_put(struct ask *a, const struct digest *digest, struct str bytes,
     struct index_batch *batch)
 {
-	if (batch == NULL)
-		return ask_done(a);
+	check(batch != NULL);
 	ask_move(a, ASK_COMMIT);
 	a->is_writing = true;
 	a->put.digest = *digest;

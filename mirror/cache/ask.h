@@ -13,10 +13,10 @@
  *	CHILD    a tag waits for the ask of its manifest
  *	COMMIT   answered; rows and files are being written
  *
- * The answer is given as soon as it is right (one that only says what a
- * repository may have when that is written); whoever comes in COMMIT gets it at
- * once.  An ask goes on when nobody waits any more.  It frees itself.
- * Threads: origin loop only.
+ * A manifest's answer is given when its rows are written: by then the blobs
+ *that it names belong to the repository.  All others are given as soon as they
+ *are right, and whoever comes in COMMIT gets them at once.  An ask goes on when
+ *nobody waits any more.  It frees itself. Threads: origin loop only.
  */
 #ifndef CACHE_ASK_H
 #define CACHE_ASK_H

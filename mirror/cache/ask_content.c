@@ -101,8 +101,7 @@ keep_manifest(
 	answer->confirmed_at = clock_wall_s();
 	answer->bytes = buf_take(&a->gather.body);
 	bytes = (struct str){ answer->bytes, answer->n_bytes };
-	ask_answer(a, answer);
-
+	a->pending = answer;
 	index_batch_manifest(
 	    batch, digest, str_of(a->gather.content_type), bytes);
 	cache_batch_members(batch, &a->target, digest, bytes);

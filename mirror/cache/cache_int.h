@@ -25,12 +25,13 @@
 #define CACHE_ABSENT_MAX 16384
 #define CACHE_MOVED_MAX 4096
 
-#define ABSENT_MS 10000        /* how long an upstream's 404 is remembered */
-#define RECHECK_MS 30000       /* after a background check that failed */
-#define ASK_PATIENCE_MS 8000   /* new tries of an ask begin within this */
-#define FILL_PATIENCE_MS 25000 /* the same of a blob whose manifest we served  \
-				*/
-#define FILL_STALL_MS 60000    /* no new byte for this long: give up */
+#define ABSENT_MS 10000      /* how long an upstream's 404 is remembered */
+#define RECHECK_MS 30000     /* after a background check that failed */
+#define ASK_PATIENCE_MS 8000 /* new tries of an ask begin within this */
+#define FILL_PATIENCE_MS                                                       \
+	25000               /* the same of a blob whose manifest we served     \
+			     */
+#define FILL_STALL_MS 60000 /* no new byte for this long: give up */
 
 /* The origin loop's side.  Origin loop only, but for the immutable fields. */
 struct cache {

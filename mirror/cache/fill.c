@@ -45,8 +45,8 @@ static const struct {
 } states[] = {
 	[FILL_OPEN]   = { "open",   step_open,   TO(TRY) | TO(HASH) | TO(FAILED) },
 	[FILL_TRY]    = { "try",    step_try,    TO(HEAD) | TO(REST) | TO(FAILED) },
-	[FILL_HEAD]   = { "head",   step_head,   TO(BODY) | TO(TRY) | TO(FAILED) },
-	[FILL_BODY]   = { "body",   step_body,   TO(TRY) | TO(HASH) | TO(FAILED) },
+	[FILL_HEAD]   = { "head",   step_head,   TO(BODY) | TO(TRY) | TO(OPEN) | TO(FAILED) },
+	[FILL_BODY]   = { "body",   step_body,   TO(TRY) | TO(HASH) | TO(OPEN) | TO(FAILED) },
 	[FILL_REST]   = { "rest",   step_rest,   TO(TRY) | TO(FAILED) },
 	[FILL_HASH]   = { "hash",   step_hash,   TO(KEEP) | TO(OPEN) | TO(FAILED) },
 	[FILL_KEEP]   = { "keep",   step_keep,   TO(DONE) | TO(FAILED) },
@@ -130,11 +130,12 @@ on_head(void *arg, const struct fetch_head *head, struct err *err)
 	f->at = head->first;
 	if (f->expected_size == 0 && total > 0)
 		f->expected_size = (uint64_t)total;
-	if (store_has_room(f->cache->store,
-		f->expected_size - draft_front(f->draft), err) != 0)
-		return -1;
 	if (f->expected_size != 0)
 		draft_set_size(f->draft, f->expected_size);
+	if (f->expected_size > draft_front(f->draft) &&
+	    store_has_room(f->cache->store,
+		f->expected_size - draft_front(f->draft), err) != 0)
+		return -1;
 	f->has_head = true;
 	timer_set(&f->soon, 0);
 	return 0;
@@ -262,6 +263,12 @@ has_readers(const struct fill *f)
 	    0;
 }
 
+static uint64_t
+bit_of(const struct fill *f, const struct config_endpoint *e)
+{
+	return 1ull << ((e - f->target.upstream->endpoints) & 63);
+}
+
 static int
 start_fetch(struct fill *f, struct err *err)
 {
@@ -376,6 +383,56 @@ is_our_fault(enum err_code code)
 	    code == ERR_NO_MEMORY;
 }
 
+/* Another draft from zero; readers of this one stop, and go on from the next as
+ * far as both have the same. */
+static enum step
+start_over(struct fill *f, const struct err *why)
+{
+	struct draft *next;
+	struct err err;
+
+	if (f->n_drafts >= FILL_DRAFTS_MAX)
+		return fill_fail(f, why);
+	next = fill_open_draft(f, f->n_drafts, &err);
+	if (next == NULL)
+		return fill_fail(f, &err);
+	fill_tell_halt(f);
+	draft_compare(f->draft, NULL);
+	draft_drop(f->rejected);
+	f->rejected = f->draft;
+	f->draft = next;
+	f->n_drafts++;
+	f->endpoints_used = 0;
+	f->expected_size = f->named_size;
+	stream_unref(f->stream);
+	f->stream = NULL;
+	f->patient_until_ms = now_ms(f) + FILL_STALL_MS;
+	return fill_move(f, FILL_OPEN);
+}
+
+/* What an endpoint says of the blob is not what a manifest, or others before
+ * it, said.  A manifest is right; of two endpoints we can't know, so the one
+ * that is here now gets its chance, with a draft of its own. */
+static enum step
+settle_dispute(struct fill *f, const struct err *why)
+{
+	const struct config_endpoint *all = f->target.upstream->endpoints;
+	uint64_t this = bit_of(f, f->endpoint);
+	size_t i;
+
+	if (f->named_size != 0 ||
+	    (f->endpoints_used == this && f->front_at_try == 0)) {
+		attempt_taint(&f->attempt, f->endpoint, why);
+		return fill_move(f, FILL_TRY);
+	}
+	for (i = 0; i < f->target.upstream->n_endpoints; i++) {
+		if (f->endpoints_used & ~this & bit_of(f, &all[i]))
+			attempt_taint(&f->attempt, &all[i], why);
+	}
+	attempt_progressed(&f->attempt);
+	return start_over(f, why);
+}
+
 /* The fetch ended short of what was wanted: ask again, or elsewhere. */
 static enum step
 try_again(struct fill *f)
@@ -388,13 +445,13 @@ try_again(struct fill *f)
 	if (result == FETCH_STOPPED && is_our_fault(err.code))
 		return fill_fail(f, &err);
 	metric_count1(M_fill_broken_total, fill_reason(result), 1);
-	if (result == FETCH_STOPPED) {
-		attempt_taint(&f->attempt, f->endpoint, &err);
-	} else {
-		attempt_failed(&f->attempt, f->endpoint, result, &err);
-		if (draft_front(f->draft) - f->front_at_try >= DRAFT_CHUNK)
-			attempt_progressed(&f->attempt);
-	}
+	if (result == FETCH_STOPPED)
+		return settle_dispute(f, &err);
+	if (result == FETCH_REFUSED && f->front_at_try > 0)
+		return start_over(f, &err); /* not where we thought it ends */
+	attempt_failed(&f->attempt, f->endpoint, result, &err);
+	if (draft_front(f->draft) - f->front_at_try >= DRAFT_CHUNK)
+		attempt_progressed(&f->attempt);
 	return fill_move(f, FILL_TRY);
 }
 
@@ -488,31 +545,6 @@ blame(struct fill *f)
 }
 
 static enum step
-another_draft(struct fill *f)
-{
-	struct draft *next;
-	struct err err;
-
-	blame(f);
-	if (f->n_drafts >= FILL_DRAFTS_MAX)
-		return fill_fail(f, &f->error);
-	next = fill_open_draft(f, f->n_drafts, &err);
-	if (next == NULL)
-		return fill_fail(f, &err);
-	fill_tell_halt(f);
-	draft_compare(f->draft, NULL);
-	draft_drop(f->rejected);
-	f->rejected = f->draft;
-	f->draft = next;
-	f->n_drafts++;
-	f->endpoints_used = 0;
-	stream_unref(f->stream);
-	f->stream = NULL;
-	f->patient_until_ms = now_ms(f) + FILL_STALL_MS;
-	return fill_move(f, FILL_OPEN);
-}
-
-static enum step
 step_hash(struct fill *f)
 {
 	struct index_batch *batch;
@@ -521,8 +553,10 @@ step_hash(struct fill *f)
 		return fill_fail(f, draft_error(f->draft));
 	if (!draft_is_hashed(f->draft))
 		return STEP_WAIT;
-	if (!draft_matches(f->draft))
-		return another_draft(f);
+	if (!draft_matches(f->draft)) {
+		blame(f);
+		return start_over(f, &f->error);
+	}
 	f->is_verified = true;
 	fill_tell_end(f, NEWS_ENDED, NULL);
 	batch = index_batch_new();
@@ -585,7 +619,7 @@ fill_start(struct cache *c, const struct target *target, uint64_t expected_size,
 	}
 	f->cache = c;
 	target_copy(&f->target, target);
-	f->expected_size = expected_size;
+	f->named_size = f->expected_size = expected_size;
 	f->draft = fill_open_draft(f, 0, err);
 	if (f->draft == NULL ||
 	    map_put(c->fills, &f->target.digest,
@@ -618,11 +652,11 @@ fill_cancel(struct fill *f)
 	timer_set(&f->soon, 0);
 }
 
-/* What has wrong bytes is removed, all else stays to be resumed. */
+/* What may be resumed stays; what is wrong, and second drafts, are removed. */
 static void
 close_drafts(struct fill *f)
 {
-	bool is_wrong = f->error.code == ERR_DIGEST_MISMATCH;
+	bool is_wrong = f->error.code == ERR_DIGEST_MISMATCH || f->n_drafts > 1;
 
 	draft_compare(f->draft, NULL);
 	draft_drop(f->rejected);

@@ -6,7 +6,7 @@
  *	 ^        ^^       |        |       |         |
  *	 |        |+-REST--+--------+       |         |
  *	 |        +----------------(more)---+         |
- *	 +------------------(another draft)-+         |
+ *	 +---------+--------+-(another draft)         |
  *	 (any but DONE) ----------------------------> FAILED
  *
  *	OPEN   the draft's file and map are being opened

@@ -119,11 +119,21 @@ reader_begin(struct reader *r)
 	reader_take_stream(r, f->stream);
 	r->has_begun = true;
 	r->size = f->stream->size;
-	r->is_held = f->stream->is_held && !f->is_verified;
 	r->has_joined = r->has_joined || f->has_joined;
 	r->start = 0;
 	r->end = r->size;
 	r->on_event(r, READER_BEGIN); /* may detach it */
+}
+
+static void
+reader_swap(struct reader *r, struct stream *s)
+{
+	reader_take_stream(r, s);
+	if (!r->is_size_told) {
+		r->size = r->end = s->size;
+		r->start = 0;
+	}
+	r->on_event(r, READER_SWAP);
 }
 
 /* Moves to the newer stream.  False: it waits, or was cut. */
@@ -135,19 +145,18 @@ reader_move(struct reader *r)
 	uint64_t agreed =
 	    atomic_load_explicit(&s->agreed, memory_order_acquire);
 	uint64_t position = r->position(r);
+	bool is_other_size = r->is_size_told && r->size != s->size;
 	struct err err;
 
-	if (position <= agreed || position == r->start) {
-		reader_take_stream(r, s);
-		r->on_event(r, READER_SWAP);
+	if (!is_other_size && (position <= agreed || position == r->start)) {
+		reader_swap(r, s);
 		return r->follower != NULL;
 	}
-	if (!differs)
+	if (!differs && !is_other_size)
 		return false;
 	(void)err_set(&err, ERR_DIGEST_MISMATCH,
-	    "the upstream sent wrong bytes at or before offset %llu, which "
-	    "this "
-	    "client had been sent; it may resume",
+	    "the upstream sent wrong bytes, or a wrong length, and this client "
+	    "had been sent up to offset %llu of them; it may resume",
 	    (unsigned long long)position);
 	reader_end(r, READER_CUT, &err);
 	return false;

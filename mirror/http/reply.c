@@ -287,6 +287,25 @@ reply_cut(struct exchange *x)
 	conn_wake(t->conn);
 }
 
+bool
+reply_undo(struct exchange *x)
+{
+	struct turn *t = turn_of(x);
+
+	if (t->reply == REPLY_CUT || t->sent > 0)
+		return false;
+	ahead_forget(t);
+	shared_fd_unref(t->file);
+	t->file = NULL;
+	t->bytes = (struct str){ NULL, 0 };
+	t->position = t->committed = t->end = 0;
+	t->reply = REPLY_NONE;
+	t->out_n = t->head_n = 0;
+	t->out_max = REPLY_HEAD_BYTES;
+	x->status = 0;
+	return true;
+}
+
 void
 reply_text(
     struct exchange *x, int status, const char *content_type, struct str body)

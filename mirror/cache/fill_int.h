@@ -1,0 +1,74 @@
+/*
+ * fill_int.h - the inside of a fill, shared by fill.c (its states) and
+ * fill_tell.c (what its followers are told).
+ */
+#ifndef CACHE_FILL_INT_H
+#define CACHE_FILL_INT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "attempt.h"
+#include "cache/stream.h"
+#include "fill.h"
+#include "follower.h"
+#include "loop/timer.h"
+#include "store/draft.h"
+
+enum fill_state {
+	FILL_OPEN,
+	FILL_TRY,
+	FILL_HEAD,
+	FILL_BODY,
+	FILL_REST,
+	FILL_HASH,
+	FILL_KEEP,
+	FILL_DONE,
+	FILL_FAILED,
+};
+
+struct fill {
+	struct cache *cache;   /* borrowed; outlives us */
+	struct target target;  /* of who asked first */
+	enum fill_state state; /* fill_move() only */
+	struct attempt attempt;
+	const struct config_endpoint *endpoint; /* asked now, or last */
+	struct fetch *fetch;                    /* owned */
+	struct draft *draft;    /* owned: the one being written */
+	struct draft *rejected; /* owned: the one before, with wrong bytes */
+	unsigned n_drafts;
+	uint64_t endpoints_used; /* of this draft: a bit each */
+	struct stream *stream;   /* counted; NULL until the size is known */
+	TAILQ_HEAD(, follower) followers;
+	bool has_head;
+	bool is_verified;
+	bool is_resting;           /* REST: the timer has not come yet */
+	uint64_t at;               /* offset of the next byte that comes */
+	uint64_t named_size;       /* by a manifest; 0: not known */
+	uint64_t expected_size;    /* by it or by a head; 0: not known */
+	uint64_t patient_until_ms; /* for a first head */
+	uint64_t progress_ms;      /* when the last byte came */
+	uint64_t started_us;
+	uint64_t front_at_try; /* the draft's front when it was last asked */
+	struct timer timer;    /* ends a rest, or a wait for the first head */
+	struct timer soon;     /* runs it from the loop */
+	struct err error;      /* why it FAILED */
+};
+
+/* How long a first head is waited for: longer when a manifest named the blob,
+ * since half of the clients then have nowhere else to go. */
+unsigned fill_patience_ms(const struct fill *);
+
+/* The front of the draft grew: how much of it may be sent. */
+void fill_tell_front(struct fill *);
+/* The comparison with the rejected draft went on. */
+void fill_tell_comparison(struct fill *);
+/* Once the size is known and the file is open, readers may begin. */
+err_checked int fill_tell_stream(struct fill *, struct err *err);
+/* The bytes are wrong: all stop where they are. */
+void fill_tell_halt(struct fill *);
+/* The last news, to all. */
+void fill_tell_end(struct fill *, enum news_kind, const struct err *err);
+
+#endif

@@ -1,0 +1,129 @@
+/*
+ * fill_tell.c - what a fill's followers are told.
+ *
+ * The numbers go through the stream's atomics and a wake-up for each serve loop
+ * (at most one under way); everything else is news, by letter.
+ */
+#include <string.h>
+
+#include "fill_int.h"
+#include "store/index.h"
+
+/* ---- telling the followers
+ * ------------------------------------------------------ */
+
+static void
+tell_grown(struct fill *f)
+{
+	struct follower *o;
+
+	TAILQ_FOREACH (o, &f->followers, link)
+		follower_wake(o);
+}
+
+/* What may be sent now: the front, without the held-back tail. */
+void
+fill_tell_front(struct fill *f)
+{
+	uint64_t front = draft_front(f->draft), size = f->stream->size;
+	uint64_t readable =
+	    size > STREAM_HOLD_BYTES ? size - STREAM_HOLD_BYTES : 0;
+
+	if (front < readable)
+		readable = front;
+	if (f->stream->is_held)
+		return;
+	atomic_store_explicit(
+	    &f->stream->readable, readable, memory_order_release);
+	tell_grown(f);
+}
+
+void
+fill_tell_comparison(struct fill *f)
+{
+	atomic_store_explicit(
+	    &f->stream->agreed, draft_agreed(f->draft), memory_order_release);
+	if (draft_differs(f->draft))
+		atomic_store_explicit(
+		    &f->stream->differs, true, memory_order_release);
+	tell_grown(f);
+}
+
+/* The size is known, and the file is open: readers may begin. */
+int
+fill_tell_stream(struct fill *f, struct err *err)
+{
+	uint64_t size = draft_size(f->draft);
+	struct follower *o;
+	bool is_held;
+
+	if (f->stream != NULL || size == 0)
+		return 0;
+	is_held = size <= STREAM_HELD_WHOLE_BYTES ||
+	    (f->endpoint != NULL &&
+		upstream_is_distrusted(
+		    f->cache->upstreams, f->target.upstream, f->endpoint));
+	f->stream = stream_new(draft_fd(f->draft), size, is_held);
+	if (f->stream == NULL)
+		return err_set(err, ERR_NO_MEMORY,
+		    "no memory for the readers of a blob; try again");
+	TAILQ_FOREACH (o, &f->followers, link)
+		follower_stream(o, f->stream, o->has_joined_fill);
+	fill_tell_front(f);
+	return 0;
+}
+
+void
+fill_tell_end(struct fill *f, enum news_kind kind, const struct err *err)
+{
+	struct follower *o;
+
+	while ((o = TAILQ_FIRST(&f->followers)) != NULL) {
+		TAILQ_REMOVE(&f->followers, o, link);
+		follower_end(o, kind, err);
+	}
+}
+
+void
+fill_tell_halt(struct fill *f)
+{
+	struct follower *o;
+
+	TAILQ_FOREACH (o, &f->followers, link)
+		follower_halt(o);
+}
+
+unsigned
+fill_patience_ms(const struct fill *f)
+{
+	return f->expected_size != 0 ? FILL_PATIENCE_MS : ASK_PATIENCE_MS;
+}
+
+/* ---- who may follow ---------------------------------------------------- */
+
+bool
+fill_is_open_to(const struct fill *f, const struct target *t)
+{
+	struct member_row row;
+	bool is_open = strcmp(f->target.scope, t->scope) == 0 ||
+	    (target_is_public(&f->target) && target_is_public(t)) ||
+	    index_find_member(
+		f->cache->reader, target_scope(t), &t->digest, &row);
+
+	index_release(f->cache->reader);
+	return is_open;
+}
+
+void
+fill_follow(struct fill *f, struct follower *o, bool has_joined)
+{
+	o->has_joined_fill = has_joined;
+	f->patient_until_ms =
+	    loop_now_ms(f->cache->origin) + fill_patience_ms(f);
+	if (f->stream != NULL)
+		follower_stream(o, f->stream, has_joined);
+	if (f->is_verified)
+		follower_end(o, NEWS_ENDED, NULL);
+	else
+		TAILQ_INSERT_TAIL(&f->followers, o, link);
+}
