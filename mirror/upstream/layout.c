@@ -148,7 +148,8 @@ read_tar(struct layout *l, struct buf *json, struct err *err)
 
 	if (tar_walk(l->fd, l->path, on_tar_file, l, err) != 0)
 		return -1;
-	qsort(l->blobs, l->n_blobs, sizeof(*l->blobs), by_digest);
+	if (l->n_blobs > 0)
+		qsort(l->blobs, l->n_blobs, sizeof(*l->blobs), by_digest);
 	if (l->index_bytes == 0)
 		return err_set(err, ERR_NOT_FOUND,
 		    "%s has no index.json: is it a tar of an OCI layout, "

@@ -12,6 +12,7 @@
 #include "common/check.h"
 #include "far.h"
 #include "rig.h"
+#include "upstream/token.h"
 
 #define OK_HELLO "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 #define JSON(text)                                                             \
@@ -254,6 +255,29 @@ a_renewal_may_fail(void **state)
 	while (far_count(realm, "GET ") < 2)
 		assert_int_equal(pull("a"), FETCH_DONE);
 	assert_int_equal(pull("a"), FETCH_DONE);
+}
+
+/* The longest unused goes first, and is asked for again when it is needed. */
+static void
+passes_have_a_ceiling(void **state)
+{
+	char name[16];
+
+	(void)state;
+	want_bearer("");
+	far_add(far, &(struct far_rule){ .match = "GET ", .reply = OK_HELLO });
+	far_add_body(realm, "GET ", "{\"token\":\"T\",\"expires_in\":3600}");
+	for (unsigned i = 0; i < PASSES_MAX; i++) {
+		(void)snprintf(name, sizeof(name), "r%u", i);
+		assert_int_equal(pull(name), FETCH_DONE);
+	}
+	assert_int_equal(pull("r0"), FETCH_DONE); /* now r1 is the oldest */
+	assert_int_equal(far_count(realm, "GET "), PASSES_MAX);
+	assert_int_equal(pull("more"), FETCH_DONE);
+	assert_int_equal(pull("r0"), FETCH_DONE);
+	assert_int_equal(far_count(realm, "GET "), PASSES_MAX + 1);
+	assert_int_equal(pull("r1"), FETCH_DONE);
+	assert_int_equal(far_count(realm, "GET "), PASSES_MAX + 2);
 }
 
 /* ---- token servers that fail ------------------------------------------- */
@@ -568,6 +592,7 @@ main(void)
 		t(a_refused_token_is_replaced_once),
 		t(an_expired_token_is_renewed),
 		t(a_renewal_may_fail),
+		t(passes_have_a_ceiling),
 		t(token_servers_that_fail),
 		t(a_token_has_a_ceiling),
 		t(an_unreachable_token_server),

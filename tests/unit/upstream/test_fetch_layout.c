@@ -290,6 +290,110 @@ long_names_and_doubles(void **state)
 	}
 }
 
+/* A header by hand; SIZE as it stands in its 12 bytes. */
+static void
+put_header(FILE *f, const char *name, char type, const char size[12])
+{
+	unsigned char h[512] = { 0 };
+	unsigned sum = 8 * ' ';
+
+	memcpy(h, name, strlen(name));
+	memcpy(h + 124, size, 12);
+	h[156] = (unsigned char)type;
+	memcpy(h + 257, "ustar\00000", 8);
+	for (size_t i = 0; i < sizeof(h); i++)
+		sum += h[i];
+	(void)snprintf((char *)h + 148, 8, "%06o", sum);
+	check(fwrite(h, 1, sizeof(h), f) == sizeof(h));
+}
+
+static void
+put_data(FILE *f, const char *text)
+{
+	char block[512] = { 0 };
+
+	check(strlen(text) <= sizeof(block));
+	memcpy(block, text, strlen(text));
+	check(fwrite(block, 1, sizeof(block), f) == sizeof(block));
+}
+
+/* Sizes that do not fit into 11 octal digits are told in two other ways; an
+ * archive may lack its end. */
+static void
+other_sizes(void **state)
+{
+	char path[256], name[256], index[512], size[12];
+	FILE *f;
+	struct get g;
+
+	(void)state;
+	(void)snprintf(path, sizeof(path), "%s/hand.tar", rig.folder);
+	(void)snprintf(name, sizeof(name), "blobs/sha256/%s", small_digest + 7);
+	(void)snprintf(index, sizeof(index),
+	    "{\"manifests\":[{\"digest\":\"%s\",\"size\":1}]}", small_digest);
+	f = fopen(path, "w");
+	check(f != NULL);
+	put_header(f, "x", 'x', "00000000014");
+	put_data(f, "12 size=512\n");
+	put_header(f, "index.json", '0', "00000000000");
+	put_data(f, index);
+	put_header(f, "././/no", '5', "00000000000");
+	memcpy(size, "\x80\0\0\0\0\0\0\0\0\0\0", 11);
+	size[11] = (char)strlen(small);
+	put_header(f, name, '\0', size);
+	put_data(f, small);
+	check(fclose(f) == 0);
+	use_layout(path);
+	/* what is behind the index's text are zeros: no JSON */
+	assert_no(FETCH_TAGS, "", FETCH_UNREACHABLE, "not JSON");
+
+	f = fopen(path, "r+");
+	check(f != NULL && fseek(f, 1536, SEEK_SET) == 0);
+	(void)fprintf(f, "%-512s", index);
+	check(fclose(f) == 0);
+	ask(&g, FETCH_MANIFEST, small_digest);
+	assert_body(&g, OCI_MANIFEST, small, strlen(small));
+}
+
+static void
+malformed_tars(void **state)
+{
+	static const struct {
+		char type;
+		const char *size, *data, *says;
+	} cases[] = {
+		{ 'x', "00000000014", "99 size=512\n", "pax header is malf" },
+		{ 'x', "00000000014", "12 size=5x2\n", "no number" },
+		{ 'x', "00000000014", "12_size=512\n", "malformed" },
+		{ 'x', "00000000014", "12 size 512\n", "malformed" },
+		{ 'x', "00000000014", "2 ize=512\n..", "malformed" },
+		{ 'x', "00007777777", "", "too long" },
+		{ 'L', "00077777777", "", "too long" },
+		{ '0', "0000000000z", "", "no tar header" },
+		{ '0', "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", "",
+		    "no tar header" },
+		{ '0', "77777777777", "", "ends where more" },
+	};
+	char path[256];
+	FILE *f;
+
+	(void)state;
+	(void)snprintf(path, sizeof(path), "%s/bad.tar", rig.folder);
+	use_layout(path);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char size[12] = { 0 };
+
+		(void)unlink(path);
+		f = fopen(path, "w");
+		check(f != NULL);
+		memcpy(size, cases[i].size, strnlen(cases[i].size, 12));
+		put_header(f, "x", cases[i].type, size);
+		put_data(f, cases[i].data);
+		check(fclose(f) == 0);
+		assert_no(FETCH_TAGS, "", FETCH_UNREACHABLE, cases[i].says);
+	}
+}
+
 static void
 ranges(void **state)
 {
@@ -492,6 +596,8 @@ main(void)
 		t(a_folder),
 		t(tars),
 		t(long_names_and_doubles),
+		t(other_sizes),
+		t(malformed_tars),
 		t(ranges),
 		t(heads),
 		t(limits_and_stops),
