@@ -76,8 +76,7 @@ def test_many_wait_for_one_token(start, origin, token_server, guarded):
     targets = [f"/v2/lib/app/blobs/{digest}" for digest in guarded.blobs] * 5
     clients = [in_background(mirror.get, target) for target in targets]
     token_server.before.wait_arrival()
-    wait_until(lambda: len(origin.requests(status=401)) >= len(guarded.blobs),
-               what="all blobs to be challenged")
+    mirror.wait_clients(lambda have: have >= len(targets))
     token_server.before.open()
     assert all(client.join().status == 200 for client in clients)
     assert len(token_server.granted) == 1

@@ -163,7 +163,7 @@ def test_wrong_method(mirror, method, target):
         assert answer.status == 405, answer
         assert answer.error_code() == "UNSUPPORTED"
         allowed = {word.strip() for word in answer["Allow"].split(",")}
-        assert method not in allowed and "DELETE" not in allowed
+        assert allowed <= {"GET", "HEAD"}
         assert wire.ask("/v2/lib/small/manifests/1.0").status == 200
 
 
@@ -205,7 +205,11 @@ def test_expect_100_continue(mirror):
     with mirror.wire() as wire:
         wire.request("/v2/lib/small/manifests/1.0", "PUT",
                      {"Content-Length": 10, "Expect": "100-continue"})
-        assert wire.body(wire.head()).status in (405, 413, 417)
+        interim = wire.interim()
+        if interim == 100:
+            wire.send(b"0123456789")
+            interim = wire.body(wire.head()).status
+        assert interim in (405, 413, 417)
 
 
 # ---- heads that are none ---------------------------------------------------------
@@ -287,18 +291,17 @@ def test_broken_head_behind_a_good_one(mirror):
 
 ODD_HEADS = {
     "absolute-form": b"GET http://x/v2/ HTTP/1.1\r\nHost: y\r\n\r\n",
-    "empty-lines-before": b"\r\n\r\nGET /v2/ HTTP/1.1\r\nHost: x\r\n\r\n",
+    "empty-line-before": b"\r\nGET /v2/ HTTP/1.1\r\nHost: x\r\n\r\n",
     "no-space-after-colon": b"GET /v2/ HTTP/1.1\r\nHost:x\r\nX-Y:z\r\n\r\n",
     "tabs": b"GET /v2/ HTTP/1.1\r\nHost:\tx\t\r\n\r\n",
     "case": b"GET /v2/ HTTP/1.1\r\nHOST: x\r\ncOnNeCtIoN: keep-alive\r\n\r\n",
     "empty-value": b"GET /v2/ HTTP/1.1\r\nHost: x\r\nX-Y:\r\n\r\n",
     "high-bytes": b"GET /v2/ HTTP/1.1\r\nHost: x\r\nX-Y: \xc3\xa9\r\n\r\n",
     "empty-host": b"GET /v2/ HTTP/1.1\r\nHost:\r\n\r\n",
-    "encoded-path": b"GET /%762/ HTTP/1.1\r\nHost: x\r\n\r\n",
 }
 
 
-@pytest.mark.parametrize("name", sorted(set(ODD_HEADS) - {"encoded-path"}))
+@pytest.mark.parametrize("name", sorted(ODD_HEADS))
 def test_odd_head(mirror, name):
     with mirror.wire() as wire:
         for _ in range(2):

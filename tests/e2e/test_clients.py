@@ -149,9 +149,12 @@ def test_skopeo_copies(site, containers, tmp_path, name):
 
 @needs("skopeo")
 def test_skopeo_inspects(site, containers):
-    told = json.loads(good(containers.skopeo("inspect", f"docker://{UPSTREAM}/lib/multi:1.0")))
+    told = json.loads(good(containers.skopeo(
+        "inspect", "--tls-verify=false",
+        f"docker://127.0.0.1:{site.mirror.port}/{UPSTREAM}/lib/multi:1.0")))
     assert told["Digest"] == site.multi.top
     assert set(told["RepoTags"]) == {"1.0", "sbom"}
+    assert len(told["Layers"]) == 3
 
 
 @needs("skopeo")

@@ -81,11 +81,11 @@ MISTAKES = {
     "unknown-link": ("upstreams:\n  a.test:\n    endpoints:\n"
                      "      - {url: 'http://x', link: fibre}\n", 4, ["fibre"]),
     "twice": ("region: a\nregion: b\n", 2, ["region"]),
-    "not-yaml": ("region: [a\n", 1, []),
+    "not-yaml": ("region: [a\n", 2, []),
     "tab": ("region:\n\t- a\n", 2, []),
     "wrong-word": ("log:\n  level: loud\n", 2, ["loud", "debug"]),
     "text-for-map": ("store: here\n", 1, ["store"]),
-    "list-for-map": ("upstreams:\n  - a\n", 2, ["upstreams"]),
+    "list-for-map": ("upstreams:\n  - a\n", 1, ["upstreams"]),
     "two-places": ("upstreams:\n  a.test:\n    endpoints:\n"
                    "      - {url: 'http://x', layout: /y}\n", 4, ["layout"]),
     "alias-twice": ("upstreams:\n  a.test: {aliases: [c.test]}\n  b.test: {aliases: [c.test]}\n",

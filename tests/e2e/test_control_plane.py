@@ -39,8 +39,8 @@ def test_status(own, origin):
     content = origin.load("lib/x", images.image(size=2000, tag="1.0"))
     own.get("/v2/lib/x/manifests/1.0")
     own.get(f"/v2/lib/x/blobs/{content.config}")
-    own.get(f"/v2/lib/x/blobs/{content.config}")
     own.wait_stored(2)
+    own.get(f"/v2/lib/x/blobs/{content.config}")
     status = own.admin("/v1/status").json()
     assert status["region"] == "test-1"
     assert status["ready"] is True
@@ -155,9 +155,8 @@ def test_tokens_are_read_again(locked, tmp_path):
 def test_control_plane_over_tls_with_client_certificates(start, origin, authority,
                                                          server_certificate):
     """Whoever has a certificate may do all; tokens are not needed then."""
-    port = free_port()
-    mirror = start({UPSTREAM: registry_at(origin.url)}, admin={
-        "address": f"127.0.0.1:{port}"})
+    mirror = start({UPSTREAM: registry_at(origin.url)})
+    port = mirror.admin_port
     mirror.stop()
     mirror.config["admin"]["tls"] = {
         "certificate": str(server_certificate.crt), "key": str(server_certificate.key),

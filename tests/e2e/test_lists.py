@@ -128,7 +128,9 @@ def test_tags_are_stale_when_the_upstream_is_down(start, origin):
     mirror = start({UPSTREAM: registry_at(origin.url)},
                    tags=[{"match": "*", "ttl": "0s", "stale": "1h"}])
     fresh = mirror.get("/v2/lib/x/tags/list")
+    mirror.stop()
     origin.stop()
+    mirror.start()
     stale = mirror.get("/v2/lib/x/tags/list")
     assert (stale.status, stale.body) == (200, fresh.body)
     assert stale["Warning"].startswith("299 ")
@@ -228,7 +230,9 @@ def test_referrers_are_stale_when_the_upstream_is_down(start, origin):
                    tags=[{"match": "*", "ttl": "0s", "stale": "1h"}])
     target = f"/v2/lib/x/referrers/{content.subject}"
     fresh = mirror.get(target)
+    mirror.stop()
     origin.stop()
+    mirror.start()
     stale = mirror.get(target)
     assert (stale.status, json.loads(stale.body)) == (200, fresh.json())
     assert stale["Warning"].startswith("299 ")

@@ -8,10 +8,11 @@ KINDS = {
     "oci": lambda seed: images.image(size=1024, tag="1.0", seed=seed),
     "docker": lambda seed: images.image(size=1024, tag="1.0", seed=seed, is_docker=True),
     "zstd": lambda seed: images.image(size=1024, tag="1.0", seed=seed, how="zstd"),
-    "index": lambda seed: images.multi_arch(size=1024, tag="1.0"),
-    "docker-list": lambda seed: images.multi_arch(size=1024, tag="1.0", is_docker=True),
+    "index": lambda seed: images.multi_arch(size=1024, tag="1.0", seed=seed),
+    "docker-list": lambda seed: images.multi_arch(size=1024, tag="1.0", seed=seed,
+                                                  is_docker=True),
     "artifact": lambda seed: images.artifact(payload=b"%d" % seed, tag="1.0"),
-    "chart": lambda seed: images.chart(version="1.0"),
+    "chart": lambda seed: images.chart(f"demo-{seed}", "1.0"),
     "sha512": lambda seed: images.image(size=1024, tag="1.0", seed=seed, algorithm="sha512"),
 }
 

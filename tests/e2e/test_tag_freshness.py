@@ -5,7 +5,7 @@ import pytest
 from conftest import UPSTREAM
 from lib import images
 from lib.railhead import registry_at
-from lib.wait import in_background, wait_until
+from lib.wait import Gate, in_background, wait_until
 
 TARGET = "/v2/lib/app/manifests/1.0"
 
@@ -31,6 +31,13 @@ def ruled(start, origin):
     return launch
 
 
+def settle(mirror):
+    """Until all is written down: an answer may be out before it is, and who
+    asks meanwhile gets the same one."""
+    mirror.stop()
+    mirror.start()
+
+
 def digest_of(answer):
     assert answer.status == 200, answer
     return answer["Docker-Content-Digest"]
@@ -38,20 +45,23 @@ def digest_of(answer):
 
 def test_a_fresh_tag_is_not_asked_again(ruled, origin, app):
     mirror = ruled(ttl="1h")
+    assert digest_of(mirror.get(TARGET)) == app.top
+    settle(mirror)
+    origin.forget()
     for _ in range(5):
         assert digest_of(mirror.get(TARGET)) == app.top
         assert digest_of(mirror.head(TARGET)) == app.top
-    assert origin.count("manifests/1.0") <= 2
-    assert mirror.metric("requests_total", kind="tag", result="hit") == 9
+    assert origin.seen == []
+    assert mirror.metric("requests_total", kind="tag", result="hit") == 10
 
 
 def test_an_old_tag_is_confirmed_by_head(ruled, origin, app):
     mirror = ruled(ttl="0s")
     mirror.get(TARGET)
+    settle(mirror)
     origin.forget()
-    for _ in range(3):
-        assert digest_of(mirror.get(TARGET)) == app.top
-    assert origin.count("HEAD .*manifests/1.0") == 3
+    wait_until(lambda: digest_of(mirror.get(TARGET)) == app.top
+               and origin.count("HEAD .*manifests/1.0") == 3)
     assert origin.count("GET") == 0
 
 
@@ -67,7 +77,7 @@ def test_a_moved_tag(ruled, app):
     mirror = ruled(ttl="0s")
     assert digest_of(mirror.get(TARGET)) == app.top
     moved = app.move()
-    assert digest_of(mirror.get(TARGET)) == moved
+    wait_until(lambda: digest_of(mirror.get(TARGET)) == moved, what="the moved tag")
     assert digest_of(mirror.head(TARGET)) == moved
     assert mirror.get(f"/v2/lib/app/manifests/{app.top}").status == 200
 
@@ -76,7 +86,7 @@ def test_a_moved_tag_seen_by_head_first(ruled, app, origin):
     mirror = ruled(ttl="0s")
     mirror.get(TARGET)
     moved = app.move()
-    assert digest_of(mirror.head(TARGET)) == moved
+    wait_until(lambda: digest_of(mirror.head(TARGET)) == moved, what="the moved tag")
     origin.stop()
     assert digest_of(mirror.get(f"/v2/lib/app/manifests/{moved}")) == moved
 
@@ -86,6 +96,7 @@ def test_stale_with_a_warning(ruled, origin, app, how):
     mirror = ruled(ttl="0s", stale="1h")
     fresh = mirror.get(TARGET)
     assert fresh["Warning"] is None
+    settle(mirror)
     if how == "down":
         origin.stop()
     else:
@@ -101,6 +112,7 @@ def test_stale_with_a_warning(ruled, origin, app, how):
 def test_too_old_to_be_stale(ruled, origin, app, how):
     mirror = ruled(ttl="0s", stale="0s")
     mirror.get(TARGET)
+    settle(mirror)
     if how == "down":
         origin.stop()
     else:
@@ -115,6 +127,7 @@ def test_a_tag_that_is_gone_is_gone(ruled, origin, app):
     """404 is an answer, not a failure: nothing stale is served."""
     mirror = ruled(ttl="0s", stale="1h")
     mirror.get(TARGET)
+    settle(mirror)
     del origin.repositories["lib/app"].tags["1.0"]
     assert mirror.get(TARGET).status == 404
 
@@ -122,6 +135,7 @@ def test_a_tag_that_is_gone_is_gone(ruled, origin, app):
 def test_fresh_again_when_the_upstream_is_back(ruled, origin, app):
     mirror = ruled(ttl="0s", stale="1h")
     mirror.get(TARGET)
+    settle(mirror)
     origin.stop()
     assert mirror.get(TARGET)["Warning"]
     origin.start()
@@ -146,11 +160,13 @@ def test_the_first_rule_that_matches_counts(start, origin, app):
         {"match": "lib/app:v*", "ttl": "1h"}, {"match": "other/*", "ttl": "1h"},
         {"match": "*", "ttl": "0s"}])
     origin.repositories["lib/app"].tags["v1"] = app.top
-    for _ in range(3):
-        mirror.get(TARGET)
-        mirror.get("/v2/lib/app/manifests/v1")
-    assert origin.count("manifests/v1") <= 2
-    assert origin.count("HEAD .*manifests/1.0") >= 2
+    mirror.get(TARGET)
+    mirror.get("/v2/lib/app/manifests/v1")
+    settle(mirror)
+    origin.forget()
+    wait_until(lambda: mirror.get(TARGET) and mirror.get("/v2/lib/app/manifests/v1")
+               and origin.count("HEAD .*manifests/1.0") >= 3)
+    assert origin.count("manifests/v1") == 0
 
 
 # ---- immutable tags -------------------------------------------------------------
@@ -172,6 +188,7 @@ def test_an_immutable_tag_that_moves(ruled, origin, app):
 def test_an_immutable_tag_needs_no_upstream(ruled, origin, app):
     mirror = ruled(immutable=True, ttl="0s", stale="0s")
     mirror.get(TARGET)
+    settle(mirror)
     origin.stop()
     for _ in range(3):
         answer = mirror.get(TARGET)
@@ -187,18 +204,14 @@ def test_many_ask_once(ruled, origin, app, is_cold):
     mirror = ruled(ttl="0s")
     if not is_cold:
         mirror.get(TARGET)
+        settle(mirror)
     origin.forget()
-    gate_fault = origin.when("manifests/1.0", before=(gate := _gate()))
+    gate = Gate()
+    origin.when("manifests/1.0", before=gate)
     clients = [in_background(mirror.get, TARGET) for _ in range(40)]
     gate.wait_arrival()
-    mirror.wait_metric("connections", lambda have: have >= 40)
+    mirror.wait_clients(lambda have: have >= 40)
     gate.open()
     assert {digest_of(client.join()) for client in clients} == {app.top}
-    assert gate_fault.gate.arrivals == 0
     # A connection may be open before its request was read: few, not one.
     assert origin.count("manifests/1.0") <= 6
-
-
-def _gate():
-    from lib.wait import Gate
-    return Gate()

@@ -24,7 +24,7 @@ class Town:
         upstreams = {name: registry_at(registry.url)
                      for name, registry in self.registries.items()}
         upstreams["docker.io"]["aliases"] = ["index.docker.io", "registry-1.docker.io"]
-        upstreams["two.test:5000"]["aliases"] = ["two", "mirror.two.test"]
+        upstreams["two.test:5000"]["aliases"] = ["two.example", "mirror.two.test"]
         self.mirror = Railhead(folder, upstreams, default_upstream="docker.io")
 
     def asked(self, path, host="127.0.0.1", method="GET"):
@@ -59,16 +59,16 @@ def town(tmp_path_factory):
     ("/v2/lib/app/manifests/1.0?ns=one.test:80", "one.test"),
     ("/v2/library/nginx/manifests/1.0?ns=registry-1.docker.io", "docker.io"),
     ("/v2/library/nginx/manifests/1.0?ns=INDEX.docker.io:443", "docker.io"),
-    ("/v2/lib/app/manifests/1.0?x=y&ns=two", "two.test:5000"),
+    ("/v2/lib/app/manifests/1.0?x=y&ns=two.example", "two.test:5000"),
     # the name as the path's first segment
     ("/v2/one.test/lib/app/manifests/1.0", "one.test"),
     ("/v2/docker.io/library/nginx/manifests/1.0", "docker.io"),
-    ("/v2/two/lib/app/manifests/1.0", "two.test:5000"),
+    ("/v2/two.example/lib/app/manifests/1.0", "two.test:5000"),
     ("/v2/mirror.two.test/lib/app/manifests/1.0", "two.test:5000"),
     ("/v2/index.docker.io/library/nginx/manifests/1.0", "docker.io"),
     # both: ns wins, a prefix that says the same is taken off
     ("/v2/one.test/lib/app/manifests/1.0?ns=one.test", "one.test"),
-    ("/v2/two/lib/app/manifests/1.0?ns=two.test%3A5000", "two.test:5000"),
+    ("/v2/two.example/lib/app/manifests/1.0?ns=two.test%3A5000", "two.test:5000"),
     ("/v2/one.test/lib/app/manifests/1.0?ns=docker.io", "docker.io"),
     # neither
     ("/v2/lib/app/manifests/1.0", "docker.io"),
@@ -92,11 +92,11 @@ def test_by_host(town, host, name):
 
 
 def test_ns_beats_host(town):
-    assert town.asked("/v2/lib/app/manifests/1.0?ns=two", "one.test") == "two.test:5000"
+    assert town.asked("/v2/lib/app/manifests/1.0?ns=two.example", "one.test") == "two.test:5000"
 
 
 def test_prefix_beats_host(town):
-    assert town.asked("/v2/two/lib/app/manifests/1.0", "one.test") == "two.test:5000"
+    assert town.asked("/v2/two.example/lib/app/manifests/1.0", "one.test") == "two.test:5000"
 
 
 @pytest.mark.parametrize("tail", ["manifests/1.0", "tags/list"])

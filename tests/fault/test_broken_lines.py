@@ -7,8 +7,9 @@ from lib import images
 from lib.clients import Containerd, good, is_installed
 from lib.faulty import Faulty
 from lib.images import MIB
-from lib.railhead import registry_at, run
-from lib.wait import in_background, wait_until
+from lib.ports import free_port
+from lib.railhead import Railhead, registry_at, run
+from lib.wait import Gate, in_background, wait_until
 from lib.wire import FIN, WHOLE, Wire, trusting
 
 SIZE = 4 * MIB
@@ -22,6 +23,14 @@ def large(origin, new_blob):
     content.target = f"/v2/lib/x/blobs/{content.blob}"
     content.pattern = f"GET .*{content.blob}"
     return content
+
+
+def ask_all(mirror, *targets):
+    """All at once: each answer comes before a client's own patience ends."""
+    def ask(target):
+        with Wire(mirror.port, timeout=29) as wire:
+            return wire.ask(target)
+    return [client.join() for client in [in_background(ask, each) for each in targets]]
 
 
 def over_the_wan(url):
@@ -90,24 +99,29 @@ def test_cut_manifest(own, origin, new_seed):
 
 # ---- stalls ------------------------------------------------------------------------
 
-@pytest.mark.parametrize("at", [0, MIB])
+@pytest.mark.parametrize("at", [0, 100, MIB])
 def test_stall_is_given_up_and_resumed(start, origin, large, at):
+    """Behind the watchdog the reader sees an early end (a FIN), or a 503 when
+    there was nothing yet; it comes back for the rest, as containerd does."""
     origin.when(large.pattern, times=1, pause_at=at)
     mirror = start({UPSTREAM: over_the_wan(origin.url)}, **NO_PATIENCE)
     answer = mirror.get(large.target)
-    assert (answer.ended, answer.body) == (WHOLE, large.data)
-    assert origin.bytes("GET") == SIZE
+    have = b"" if answer.status == 503 else answer.body
+    assert answer.status == 503 or answer.ended == FIN
+    assert len(have) <= at and have == large.data[:len(have)]
+    rest = mirror.get(large.target, range=f"bytes={len(have)}-")
+    assert (rest.status, rest.ended) == (206, WHOLE)
+    assert have + rest.body == large.data
+    assert origin.bytes("GET") <= SIZE + (64 << 10)
     assert mirror.metric("fill_broken_total") >= 1
 
 
 def test_stall_before_the_head(start, origin, large):
     """A clear answer well before the client's own 30 seconds."""
-    from lib.wait import Gate
     origin.when("", before=Gate())
     mirror = start({UPSTREAM: over_the_wan(origin.url)}, **NO_PATIENCE)
-    for target in (large.target, "/v2/lib/x/manifests/1.0"):
-        with Wire(mirror.port, timeout=29) as wire:
-            assert wire.ask(target).status == 503
+    for answer in ask_all(mirror, large.target, "/v2/lib/x/manifests/1.0"):
+        assert answer.status == 503
 
 
 def test_slow_is_not_stalled(start, origin, new_blob):
@@ -125,7 +139,6 @@ def test_slow_is_not_stalled(start, origin, new_blob):
 @pytest.fixture(params=["plain", "tls"])
 def lines(request, start, origin, authority, server_certificate):
     """(mirror, how to open a line to it) whose upstream fails for good half way."""
-    from lib.ports import free_port
     port = free_port()
     listen = {"address": f"127.0.0.1:{port}"}
     if request.param == "tls":
@@ -172,20 +185,18 @@ def test_drain_ends_with_a_fin(lines, origin, large):
 @pytest.mark.skipif(not is_installed("containerd", "ctr"), reason="containerd is not installed")
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_containerd_heals_a_cut(tmp_path, origin, authority, server_certificate, scheme):
-    """The mirror goes away in mid-body and comes back: a real containerd
+    """The line stalls in mid-body until the watchdog bites: a real containerd
     sees an early end, resumes by Range and completes its pull."""
-    from lib.ports import free_port
-    from lib.railhead import Railhead
     content = origin.load("lib/x", images.image(layers=2, size=6 * MIB, how="", tag="1.0"))
     port = free_port()
     listen = {"address": f"127.0.0.1:{port}"}
     if scheme == "https":
         listen["tls"] = {"certificate": str(server_certificate.crt),
                          "key": str(server_certificate.key)}
-    faults = [origin.when(f"GET .*{layer}", times=1, pause_at=3 * MIB, wrong_at=5 * MIB)
-              for layer in content.layers]
-    mirror = Railhead(tmp_path / "mirror", {UPSTREAM: registry_at(origin.url)}, listen=[listen],
-                      default_upstream=None, limits={"drain": "0s"})
+    for layer in content.layers:
+        origin.when(f"GET .*{layer}", times=1, pause_at=3 * MIB)
+    mirror = Railhead(tmp_path / "mirror", {UPSTREAM: over_the_wan(origin.url)},
+                      listen=[listen], default_upstream=None, **NO_PATIENCE)
     with mirror, Containerd(tmp_path / "containerd") as containerd:
         words = ["hosts", "--config", mirror.config_file, "--mirror",
                  f"{scheme}://127.0.0.1:{port}", "--fallback", "no",
@@ -193,14 +204,10 @@ def test_containerd_heals_a_cut(tmp_path, origin, authority, server_certificate,
         if scheme == "https":
             words += ["--ca", authority.ca.crt]
         assert run(*words).returncode == 0
-        pull = in_background(containerd.pull, f"{UPSTREAM}/lib/x:1.0")
-        for fault in faults:
-            fault.gate.wait_arrival()
-        mirror.wait_metric("response_bytes_total", lambda have: have > 0, kind="manifest")
-        for fault in faults:
-            fault.gate.open()
-        good(pull.join(120))
+        good(containerd.pull(f"{UPSTREAM}/lib/x:1.0"))
         assert set(content.layers) <= containerd.digests()
+        assert mirror.metric("fill_readers_cut_total") == len(content.layers)
+        assert origin.bytes("GET .*blobs") == sum(map(len, content.blobs.values()))
 
 
 # ---- nobody there --------------------------------------------------------------------
@@ -209,10 +216,9 @@ def test_upstream_down_at_start_and_up_later(start, origin, large):
     origin.stop()
     mirror = start({UPSTREAM: registry_at(origin.url)})
     assert mirror.admin("/readyz").status == 200
-    for target in (large.target, "/v2/lib/x/manifests/1.0", "/v2/lib/x/tags/list"):
-        with Wire(mirror.port, timeout=29) as wire:
-            answer = wire.ask(target)
-            assert (answer.status, answer.error_code()) == (503, "UNAVAILABLE")
+    for answer in ask_all(mirror, large.target, "/v2/lib/x/manifests/1.0",
+                          "/v2/lib/x/tags/list"):
+        assert (answer.status, answer.error_code()) == (503, "UNAVAILABLE")
     origin.start()
     wait_until(lambda: mirror.get("/v2/lib/x/manifests/1.0").status == 200, 90,
                "the upstream to be found again")
@@ -260,29 +266,73 @@ BECOMES = {401: {404}, 403: {404}, 404: {404}, 410: {404}, 400: {404, 502, 503},
            418: {404, 502, 503}, 429: {503}, 500: {503}, 502: {503}, 503: {503}, 504: {503}}
 
 
+KINDS = ["tag", "manifest", "blob", "tags", "referrers"]
+
+
+class Sorry:
+    """For each status an upstream that answers with nothing else, and what a
+    mirror of them all says to everything at once: most of it is waiting."""
+
+    def __init__(self, folder):
+        self.content = images.single_blob(images.noise(1000), tag="1.0")
+        self.origins = {status: Faulty().start() for status in BECOMES}
+        for status, origin in self.origins.items():
+            origin.load("lib/x", self.content)
+            origin.when("", status=status, body=b"<html>sorry</html>",
+                        fields={"Content-Type": "text/html", "Retry-After": "1"})
+        self.mirror = Railhead(folder, {f"sorry-{status}.test": registry_at(origin.url)
+                                        for status, origin in self.origins.items()})
+
+    def ask(self, status, kind, method):
+        content = self.content
+        tail = {"tag": "manifests/1.0", "manifest": f"manifests/{content.top}",
+                "blob": f"blobs/{content.blob}", "tags": "tags/list",
+                "referrers": f"referrers/{content.top}"}[kind]
+        with Wire(self.mirror.port, timeout=29) as wire:
+            return wire.ask(f"/v2/lib/x/{tail}?ns=sorry-{status}.test", method)
+
+    def ask_everything(self):
+        asked = {(status, kind, method): in_background(self.ask, status, kind, method)
+                 for status in BECOMES for kind in KINDS for method in ("GET", "HEAD")
+                 if method == "GET" or kind not in ("tags", "referrers")}
+        self.answers = {key: client.join() for key, client in asked.items()}
+
+
+@pytest.fixture(scope="module")
+def sorry(tmp_path_factory):
+    made = Sorry(tmp_path_factory.mktemp("sorry"))
+    with made.mirror:
+        made.ask_everything()
+        for origin in made.origins.values():
+            origin.heal()
+        yield made
+    for origin in made.origins.values():
+        origin.stop()
+
+
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 @pytest.mark.parametrize("kind", ["tag", "manifest", "blob"])
 @pytest.mark.parametrize("status", sorted(BECOMES))
-def test_status_of_the_upstream(start, origin, large, status, kind, method):
-    """Never a 429 to a client; and all is well again afterwards."""
-    mirror = start({UPSTREAM: registry_at(origin.url)})
-    target = {"tag": "/v2/lib/x/manifests/1.0", "blob": large.target,
-              "manifest": f"/v2/lib/x/manifests/{large.top}"}[kind]
-    origin.when("", status=status, body=b"<html>sorry</html>",
-                fields={"Content-Type": "text/html", "Retry-After": "1"})
-    with Wire(mirror.port, timeout=29) as wire:
-        answer = wire.ask(target, method)
-        assert answer.status in BECOMES[status], answer
-        if method == "GET":
-            assert answer.error_code()
-    origin.heal()
-    wait_until(lambda: mirror.get(target).status == 200, 60, "the upstream to be believed again")
+def test_status_of_the_upstream(sorry, status, kind, method):
+    """Never a 429 to a client, nor a challenge."""
+    answer = sorry.answers[status, kind, method]
+    assert answer.status in BECOMES[status], answer
+    assert answer["WWW-Authenticate"] is None
+    if method == "GET":
+        assert answer.error_code()
 
 
-def test_tags_and_referrers_of_a_failing_upstream(own, origin, large):
-    origin.when("", status=500)
-    assert own.get("/v2/lib/x/tags/list").status == 503
-    assert own.get(f"/v2/lib/x/referrers/{large.top}").status in (200, 503)
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("status", sorted(BECOMES))
+def test_all_is_well_again_afterwards(sorry, status, kind):
+    wait_until(lambda: sorry.ask(status, kind, "GET").status == 200, 60,
+               "the upstream to be believed again")
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_lists_of_a_failing_upstream(sorry, status):
+    assert sorry.answers[status, "tags", "GET"].status == 503
+    assert sorry.answers[status, "referrers", "GET"].status in (200, 503)
 
 
 def test_short_failure_is_bridged(own, origin, large):

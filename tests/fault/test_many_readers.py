@@ -192,7 +192,7 @@ def test_client_that_goes_away_at_a_tenth(own, origin, large, how):
     wire.request(content.target)
     wire.body(wire.head(), stop_at=MIB)
     getattr(wire, how)()
-    own.wait_metric("connections", 0)
+    own.wait_clients(0)
     own.wait_metric("fill_readers", 0)
     assert own.metric("fills") == 1
     content.fault.gate.open()
@@ -245,7 +245,7 @@ def test_parallel_open_ended_ranges(own, origin, large, state):
     starts = range(0, len(content.data), CHUNK)
     chunks = [in_background(fetch_chunk, own, content, start) for start in starts]
     assert b"".join(chunk.join() for chunk in chunks) == content.data
-    own.wait_metric("connections", 0)
+    own.wait_clients(0)
     own.wait_stored(1)
     assert origin.count("GET") == 1 and origin.bytes("GET") == len(content.data)
     assert own.metric("requests_total", result="error") == 0
@@ -261,7 +261,7 @@ def test_early_close_is_no_error(own, large):
     own.get(content.target)
     for _ in range(20):
         fetch_chunk(own, content, 0)
-    own.wait_metric("connections", 0)
+    own.wait_clients(0)
     assert own.metric("requests_total", result="error") == 0
     assert '"error"' not in own.log()
 
@@ -281,7 +281,7 @@ def test_idle_connections_and_slow_heads(start, origin):
     with Crowd() as idle, Crowd() as slow:
         idle.join(IDLE, mirror.port)
         slow.join(SLOW, mirror.port, head[:1])
-        mirror.wait_metric("connections", lambda have: have >= IDLE + SLOW)
+        mirror.wait_clients(lambda have: have >= IDLE + SLOW)
         assert mirror.anonymous_memory() <= 4 * RSS_CEILING
         sent, tick = 1, threading.Event()
         while slow.ended() < SLOW:
@@ -294,7 +294,7 @@ def test_idle_connections_and_slow_heads(start, origin):
             slow.pump(lambda: True)
             _drain(slow)
         assert idle.ended() == 0
-        assert mirror.metric("connections") >= IDLE
+        assert mirror.clients() >= IDLE
         assert all(sink.end is None for sink in idle.sinks)
         for sink in idle.sinks[::1000]:
             sink.socket.send(head)
@@ -327,4 +327,4 @@ def test_nobody_is_kept_waiting_by_a_slow_head(own, origin):
         wire.send(b"st: x\r\n\r\n")
         assert wire.body(wire.head()).status == 200
         wire.close()
-    wait_until(lambda: own.metric("connections") == 0)
+    wait_until(lambda: own.clients() == 0)

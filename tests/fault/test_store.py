@@ -308,6 +308,7 @@ def test_what_a_manifest_names_belongs_to_its_repository(start, tmp_path, origin
     assert mirror.get(f"/v2/private/one/blobs/{shared.blob}").status == 200
     mirror.wait_stored(1)
     assert mirror.get("/v2/private/two/manifests/1.0").status == 200
+    mirror.wait_stored(2)
     origin.forget()
     assert mirror.get(f"/v2/private/two/blobs/{shared.blob}").status == 200
     assert origin.count("blobs") == 0

@@ -16,9 +16,11 @@ class Daemon:
         self.process = None
 
     def spawn(self):
+        # Should the tests be killed, what they started goes with them.
+        argv = ["setpriv", "--pdeathsig", "KILL", *self.argv]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                self.argv, stdin=subprocess.DEVNULL, stdout=log,
+                argv, stdin=subprocess.DEVNULL, stdout=log,
                 stderr=subprocess.STDOUT, env=self.env)
 
     @property

@@ -142,13 +142,13 @@ def image(layers=3, size=64 << 10, how="gzip", architecture="amd64", is_docker=F
     return content
 
 
-def multi_arch(architectures=("amd64", "arm64"), is_docker=False, tag=None, **how):
+def multi_arch(architectures=("amd64", "arm64"), is_docker=False, tag=None, seed=10, **how):
     """An index over an image for each architecture."""
     content = Content()
     rows = []
     for number, architecture in enumerate(architectures):
         made = image(architecture=architecture, is_docker=is_docker,
-                     seed=10 + number, **how)
+                     seed=seed + number, **how)
         content.add(made)
         rows.append(content.descriptor(
             made.top, platform={"architecture": architecture, "os": "linux"}))

@@ -138,6 +138,14 @@ class Railhead:
         test = is_good if callable(is_good) else lambda value: value == is_good
         wait_until(lambda: test(self.metric(name, **labels)), timeout, f"{name} {labels}")
 
+    def clients(self):
+        """Who is connected, but for the scrape that asks it."""
+        return self.metric("connections") - 1
+
+    def wait_clients(self, is_good, timeout=30):
+        test = is_good if callable(is_good) else lambda count: count == is_good
+        wait_until(lambda: test(self.clients()), timeout, "so many clients")
+
     def wait_stored(self, count, timeout=60):
         self.wait_metric("store_objects", lambda have: have >= count, timeout)
 

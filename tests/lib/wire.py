@@ -104,6 +104,10 @@ class Wire:
             if answer.status >= 200:
                 return answer
 
+    def interim(self):
+        """The status of whatever head comes next, 1xx too."""
+        return Answer(self._until(b"\r\n\r\n")).status
+
     def body(self, answer, stop_at=None):
         """Reads on; up to STOP_AT bytes of the body when given."""
         if answer.has_no_body:
