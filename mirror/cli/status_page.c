@@ -13,7 +13,7 @@
 #include "common/str.h"
 
 #define CELL_MAX 160
-#define TEXT_MAX 32
+#define TEXT_MAX 48
 #define ERROR_MAX 100
 
 enum column {
