@@ -1,12 +1,12 @@
 /*
  * fetch_http.c - a fetch from a registry.
  *
- *	          +------- 401, once -------+
- *	          v                         |
- *	start -> PASS ---> HOP ---> its head: 200, 206 -> on_head, on_bytes ->
- *end ^         |       another status -> end
- *	                    +---------+
- *	                  a redirect, five times
+ *	          +------ 401, once ------+
+ *	          v                       |
+ *	start -> PASS ---> HOP ---> its status ---> 200, 206: on_head, on_bytes
+ *	                    ^         |   |                          |
+ *	                    +---------+   +--> all others --> end <--+
+ *	                     redirects
  *
  * PASS: waits for what to show the endpoint (token.h).  HOP: a request is under
  * way.  Redirects are followed by hand, so that each hop's headers are made for
@@ -26,8 +26,7 @@
 #include "upstream/url.h"
 
 #define REDIRECTS_MAX 5
-#define UNWANTED_MAX_BYTES                                                     \
-	(64u << 10) /* of an error's body, to keep a connection */
+#define UNWANTED_MAX_BYTES (64u << 10) /* of an error's body */
 #define URL_MAX_BYTES (16u << 10)
 #define HEADERS_MAX_BYTES (256u << 10)
 #define CHALLENGES_MAX_BYTES (8u << 10)

@@ -205,6 +205,17 @@ hop_set_transfer(struct hop *h, const struct hop_spec *spec)
 	return rc;
 }
 
+/* Only for an endpoint's `ca` and the system's together: with a folder libcurl
+ * does not keep what it has read, and reads the system's bundle again for each
+ * connection, 25 ms of our loop each time. */
+static bool
+wants_ca_folder(const struct hop_spec *spec)
+{
+	if (spec->ca != NULL)
+		return !spec->is_ca_alone;
+	return curl_version_info(CURLVERSION_NOW)->cainfo == NULL;
+}
+
 static int
 hop_set_connection(struct hop *h, const struct hop_spec *spec)
 {
@@ -223,7 +234,7 @@ hop_set_connection(struct hop *h, const struct hop_spec *spec)
 		SET(CURLOPT_INTERFACE, spec->interface);
 	if (spec->ca != NULL)
 		SET(CURLOPT_CAINFO, spec->ca);
-	if (spec->ca != NULL && spec->is_ca_alone)
+	if (!wants_ca_folder(spec))
 		SET(CURLOPT_CAPATH, NULL);
 	return rc;
 }

@@ -11,21 +11,27 @@
 
 #include "common/check.h"
 
-/* PART of URL into OUT, in lower case; -1 when it has none. */
+/* One part of URL into OUT, in lower case; -1 when it has none, or bytes in it
+ * that cannot be shown to people as they are. */
 static int
 part(CURLU *url, CURLUPart which, char *out, size_t cap)
 {
 	char *text = NULL;
+	bool is_fine;
 	size_t n;
 
 	if (curl_url_get(url, which, &text, CURLU_NO_DEFAULT_PORT) != CURLUE_OK)
 		return -1;
 	n = strlen(text);
-	if (n < cap)
-		for (size_t i = 0; i <= n; i++)
-			out[i] = (char)tolower((unsigned char)text[i]);
+	is_fine = n < cap;
+	for (size_t i = 0; i < n && is_fine; i++) {
+		is_fine = text[i] > ' ' && text[i] <= '~';
+		out[i] = (char)tolower((unsigned char)text[i]);
+	}
+	if (is_fine)
+		out[n] = '\0';
 	curl_free(text);
-	return n < cap ? 0 : -1;
+	return is_fine ? 0 : -1;
 }
 
 static int
