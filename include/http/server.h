@@ -50,7 +50,8 @@ void http_server_set(
 void http_server_drain(
     struct http_server *, void (*done)(void *arg), void *arg);
 /* Closes all at once; exchanges get their on_end(END_GONE). NULL is fine.
- * Also right after the loop was joined. */
+ * Also right after the loop was joined, and in a drain's DONE; not in a handler
+ * or on_end. */
 void http_server_close(struct http_server *);
 size_t http_server_connections(const struct http_server *);
 

@@ -321,7 +321,7 @@ rig_init(struct rig *rig)
 void
 rig_open(struct rig *rig)
 {
-	struct sockaddr_in in4;
+	struct sockaddr_in in4; /* the port is where IPv6 has it */
 	struct err err;
 
 	rig->loop = loop_new("rig", &err);

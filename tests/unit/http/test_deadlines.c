@@ -1,6 +1,7 @@
 /*
  * test_deadlines.c - clients that are slow, silent or too many.
  */
+#include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <setjmp.h>
@@ -9,6 +10,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -193,6 +195,77 @@ handler_that_takes_long(void **state)
 	(void)close(p.fd);
 }
 
+static void
+see_cpu(struct rig *r)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+	r->position =
+	    (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
+static void
+answer_with_part(struct rig *r)
+{
+	reply_start(r->held, 200);
+	reply_file(r->held, shared_fd_ref(r->file), 0, RIG_FILE_BYTES,
+	    RIG_FILE_BYTES - 1);
+}
+
+static void
+drink(int fd)
+{
+	char *bytes = malloc(RIG_FILE_BYTES);
+	struct reply r;
+
+	assert_non_null(bytes);
+	peer_head(fd, &r);
+	peer_read(fd, bytes, RIG_FILE_BYTES - 1);
+	free(bytes);
+}
+
+/* MORE bytes come behind the request, or an end. */
+static void
+wait_on_late_reply(size_t more, bool is_end)
+{
+	char *bytes = calloc(1, more + 1);
+	struct pollfd p = { .events = 0 };
+	uint64_t before;
+
+	assert_non_null(bytes);
+	rig_init(&rig);
+	rig_open(&rig);
+	p.fd = peer_connect_narrow(rig.port);
+	peer_send(p.fd, GET("/late"));
+	peer_send_bytes(p.fd, bytes, more);
+	if (is_end)
+		(void)shutdown(p.fd, SHUT_WR);
+	rig_wait_called(&rig, 1);
+	rig_call(&rig, answer_with_part);
+	drink(p.fd);
+	rig_call(&rig, see_cpu);
+	before = rig.position;
+	assert_int_equal(poll(&p, 1, 2 * SHORT_MS), 0);
+	rig_call(&rig, see_cpu);
+	assert_true(rig.position - before < SHORT_MS * 1000u);
+	(void)close(p.fd);
+	free(bytes);
+}
+
+/* The loop sleeps while a reply waits, also when the client was slow before,
+ * sent more than we keep, or closed its side. */
+static void
+waiting_costs_nothing(void **state)
+{
+	(void)state;
+	wait_on_late_reply(0, false);
+	rig_close(&rig);
+	wait_on_late_reply(50000, false);
+	rig_close(&rig);
+	wait_on_late_reply(0, true);
+}
+
 /* ---- ceilings ----------------------------------------------------------- */
 
 /* The 503 arrives, or the connection is just closed. */
@@ -236,6 +309,55 @@ ceiling_in_all(void **state)
 	(void)close(a);
 	(void)close(b);
 	rig_wait_connections(&rig, 0);
+}
+
+/* Takes every descriptor there is below N; returns how many. */
+static size_t
+take_descriptors(int *taken, size_t max)
+{
+	size_t n = 0;
+
+	while (n < max && (taken[n] = dup(0)) >= 0)
+		n++;
+	assert_int_equal(errno, EMFILE);
+	return n;
+}
+
+/* Out of descriptors: connections wait, and are accepted when there are some
+ * again. */
+static void
+out_of_descriptors(void **state)
+{
+	struct rlimit before, low;
+	struct pollfd queue = { .events = POLLIN };
+	int taken[1024];
+	size_t n;
+	int fd;
+
+	(void)state;
+	rig_init(&rig);
+	rig_open(&rig);
+	fd = peer_connect(rig.port);
+	peer_ask(fd, GET("/hello"), 200);
+	(void)close(fd);
+	rig_wait_connections(&rig, 0);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	low = before;
+	low.rlim_cur = 256;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+	n = take_descriptors(taken, 1024);
+	(void)close(taken[--n]);
+	fd = peer_connect(rig.port); /* has the last one */
+	peer_send(fd, GET("/hello"));
+	queue.fd = rig.spec.listen_fd;
+	assert_int_equal(poll(&queue, 1, 20000), 1);
+	rig_call(&rig, see_cpu);
+	assert_int_equal(metric_value(metric_get(M_connections)), 0);
+	while (n > 0)
+		(void)close(taken[--n]);
+	peer_ask(fd, "", 200);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	(void)close(fd);
 }
 
 static int
@@ -327,6 +449,8 @@ main(void)
 		TEST(slow_body),
 		TEST(client_that_does_not_read),
 		TEST(handler_that_takes_long),
+		TEST(waiting_costs_nothing),
+		TEST(out_of_descriptors),
 		TEST(ceiling_in_all),
 		TEST(ceiling_by_address),
 		TEST(reload),

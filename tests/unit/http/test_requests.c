@@ -250,6 +250,37 @@ head_of_every_length(void **state)
 	assert_refused(text, "", 431);
 }
 
+/* A pipelined head that ends where the buffer does: its body needs room. */
+static void
+body_behind_a_full_buffer(void **state)
+{
+	char *text = malloc(30000);
+	size_t cap = 16384 + 4096; /* of the input buffer */
+	int fd = peer_connect(rig.port);
+	struct reply r;
+	size_t n;
+
+	(void)state;
+	assert_non_null(text);
+	n = (size_t)snprintf(text, 30000,
+	    "GET /hello HTTP/1.1\r\nHost: a\r\nX: %015000d\r\n\r\n" PUT
+	    "Content-Length: 5\r\nX: ",
+	    0);
+	n += (size_t)snprintf(
+	    text + n, 30000 - n, "%0*d\r\n\r\n", (int)(cap - n - 4), 0);
+	assert_int_equal(n, cap);
+	memcpy(text + n, "abcde", 5);
+	peer_send_bytes(fd, text, n + 5);
+	peer_reply(fd, &r);
+	assert_string_equal(r.body, "hello\n");
+	reply_done(&r);
+	peer_reply(fd, &r);
+	assert_string_equal(r.body, "abcde");
+	reply_done(&r);
+	(void)close(fd);
+	free(text);
+}
+
 /* A request behind a refused one is not looked at. */
 static void
 nothing_behind_a_refusal(void **state)
@@ -273,6 +304,7 @@ main(void)
 		TEST(refused_bodies),
 		TEST(refused_heads),
 		TEST(head_of_every_length),
+		TEST(body_behind_a_full_buffer),
 		TEST(nothing_behind_a_refusal),
 	};
 

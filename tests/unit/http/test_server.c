@@ -280,6 +280,19 @@ who(void **state)
 	(void)close(fd);
 }
 
+static int
+set_up_dual_stack(void **state)
+{
+	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6 };
+
+	(void)state;
+	rig_init(&rig);
+	memcpy(&rig.address.sa, &in6, sizeof(in6));
+	rig.address.len = sizeof(in6);
+	rig_open(&rig);
+	return 0;
+}
+
 /* What is open when the loop stops ends as gone. */
 static void
 closing_with_exchanges_open(void **state)
@@ -315,6 +328,8 @@ main(void)
 		TEST(tls_hello_on_a_plain_port),
 		TEST(crowd),
 		TEST(who),
+		cmocka_unit_test_setup_teardown(
+		    who, set_up_dual_stack, tear_down),
 		TEST(closing_with_exchanges_open),
 	};
 
