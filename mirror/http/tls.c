@@ -7,7 +7,6 @@
  */
 #include "http/tls.h"
 
-#include <errno.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <stdatomic.h>
