@@ -691,8 +691,8 @@ fill_free(struct fill *f)
 	    c->fills, &f->target.digest, digest_key_size(&f->target.digest));
 	if (f->state == FILL_FAILED)
 		report_failure(f);
-	fill_tell_end(f, NEWS_FAILED, &f->error);
 	close_drafts(f);
+	fill_tell_failed(f);
 	stream_unref(f->stream);
 	timer_stop(&f->timer);
 	timer_stop(&f->soon);

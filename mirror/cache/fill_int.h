@@ -38,6 +38,7 @@ struct fill {
 	struct draft *draft;    /* owned: the one being written */
 	struct draft *rejected; /* owned: the one before, with wrong bytes */
 	unsigned n_drafts;
+	bool has_streamed; /* readers were told of a stream */
 	uint64_t endpoints_used; /* of this draft: a bit each */
 	struct stream *stream;   /* counted; NULL until the size is known */
 	TAILQ_HEAD(, follower) followers;
@@ -68,6 +69,10 @@ void fill_tell_comparison(struct fill *);
 err_checked int fill_tell_stream(struct fill *, struct err *err);
 /* The bytes are wrong: all stop where they are. */
 void fill_tell_halt(struct fill *);
+/* It failed, and is off the table of fills.  What one repository's upstream
+ * says is not said of another's: who only joined, and has seen no byte yet,
+ * gets a fill of its own. */
+void fill_tell_failed(struct fill *);
 /* The last news, to all. */
 void fill_tell_end(struct fill *, enum news_kind, const struct err *err);
 

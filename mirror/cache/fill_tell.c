@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "fill_int.h"
+#include "flight.h"
 #include "store/index.h"
 
 /* ---- telling the followers
@@ -67,6 +68,7 @@ fill_tell_stream(struct fill *f, struct err *err)
 	if (f->stream == NULL)
 		return err_set(err, ERR_NO_MEMORY,
 		    "no memory for the readers of a blob; try again");
+	f->has_streamed = true;
 	TAILQ_FOREACH (o, &f->followers, link)
 		follower_stream(o, f->stream, o->has_joined_fill);
 	fill_tell_front(f);
@@ -97,6 +99,21 @@ unsigned
 fill_patience_ms(const struct fill *f)
 {
 	return f->expected_size != 0 ? FILL_PATIENCE_MS : ASK_PATIENCE_MS;
+}
+
+void
+fill_tell_failed(struct fill *f)
+{
+	struct follower *o;
+
+	while ((o = TAILQ_FIRST(&f->followers)) != NULL) {
+		TAILQ_REMOVE(&f->followers, o, link);
+		if (f->has_streamed || f->error.code == ERR_CANCELLED ||
+		    strcmp(o->target.scope, f->target.scope) == 0)
+			follower_end(o, NEWS_FAILED, &f->error);
+		else
+			flight_follow(f->cache, o);
+	}
 }
 
 /* ---- who may follow ---------------------------------------------------- */
