@@ -1,6 +1,7 @@
 """Who we are to upstreams: tokens, basic credentials, redirects."""
 
 import json
+import os
 
 import pytest
 
@@ -62,6 +63,35 @@ def test_token_with_credentials(start, tmp_path, origin, token_server, guarded, 
     pull(mirror, guarded)
     assert {account for account, _ in token_server.granted} == {JOE}
     assert PASSWORD not in mirror.log()
+
+
+def test_identity_token(start, tmp_path, origin, token_server, guarded):
+    """What `docker login` keeps for some registries is traded in by POST."""
+    token_server.is_anonymous_allowed = False
+    token_server.refresh_tokens = {"refresh-me-please": JOE}
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({"auths": {origin.authority: {
+        "identitytoken": "refresh-me-please"}}}))
+    mirror = start({UPSTREAM: registry_at(origin.url, auth={"docker_config": str(path)})})
+    pull(mirror, guarded)
+    assert {account for account, _ in token_server.granted} == {JOE}
+    assert "refresh-me-please" not in mirror.log()
+
+
+def test_credential_helper(start, tmp_path, monkeypatch, origin, token_server, guarded):
+    token_server.is_anonymous_allowed = False
+    helper = tmp_path / "docker-credential-tests"
+    helper.write_text(f'''#!/bin/sh
+read -r host
+[ "$1" = get ] && printf '{{"ServerURL":"%s","Username":"{JOE}","Secret":"{PASSWORD}"}}' "$host"
+''')
+    helper.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({"credHelpers": {origin.authority: "tests"}}))
+    mirror = start({UPSTREAM: registry_at(origin.url, auth={"docker_config": str(path)})})
+    pull(mirror, guarded)
+    assert {account for account, _ in token_server.granted} == {JOE}
 
 
 def test_access_token_is_understood_too(start, origin, token_server, guarded):

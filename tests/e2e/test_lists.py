@@ -208,6 +208,14 @@ def test_referrers_of_what_nobody_refers_to(referred):
     assert answer.json()["manifests"] == []
 
 
+def test_referrers_in_an_unknown_repository(referred):
+    """Never a 404: there are none."""
+    mirror, _ = referred
+    answer = mirror.get(f"/v2/no/such/referrers/sha256:{'0' * 64}")
+    assert (answer.status, answer["Content-Type"]) == (200, images.OCI_INDEX)
+    assert answer.json()["manifests"] == []
+
+
 @pytest.mark.parametrize("digest", ["sha256:zz", "latest", "md5:" + "0" * 32,
                                     "sha256:" + "0" * 63])
 def test_referrers_of_a_bad_digest(referred, digest):

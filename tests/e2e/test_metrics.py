@@ -136,6 +136,15 @@ def test_head_that_is_refused_is_counted(own):
     own.wait_metric("http_requests_refused_total", lambda have: have >= 1)
 
 
+def test_rate_limit_of_the_upstream(own, origin):
+    """As Docker Hub tells it."""
+    origin.load("lib/x", images.image(size=64, tag="1.0"))
+    origin.when("", fields={"ratelimit-limit": "100;w=21600",
+                            "ratelimit-remaining": "93;w=21600"})
+    own.get("/v2/lib/x/manifests/1.0")
+    assert own.metric("upstream_ratelimit_remaining", upstream=UPSTREAM) == 93
+
+
 def test_fills(start, origin, new_blob):
     mirror = start({UPSTREAM: registry_at(origin.url)})
     content = origin.load("lib/x", new_blob(2 * images.MIB))

@@ -4,6 +4,7 @@ the same headers and the same bytes."""
 import pytest
 
 from lib import images
+from lib.wait import Gate, in_background
 
 SIZE = 2 * images.MIB
 HALF = images.MIB
@@ -169,6 +170,21 @@ def test_head_of_a_cold_blob_starts_no_fill(own, origin, new_blob):
     assert origin.count("HEAD") >= 1
     assert origin.count("GET") == 0
     assert own.drafts() == []
+
+
+@pytest.mark.threads
+def test_heads_of_a_cold_blob_are_one(own, origin, new_blob):
+    content = origin.load("lib/x", new_blob(SIZE))
+    gate = Gate()
+    origin.when("HEAD .*blobs", before=gate)
+    clients = [in_background(own.head, f"/v2/lib/x/blobs/{content.blob}") for _ in range(40)]
+    gate.wait_arrival()
+    own.wait_clients(lambda count: count >= 40)
+    gate.open()
+    assert {client.join().length for client in clients} == {SIZE}
+    # A connection may be open before its request was read: few, not one.
+    assert origin.count("HEAD .*blobs") <= 6
+    assert origin.count("GET") == 0
 
 
 @pytest.mark.parametrize("text", ["bytes=0-", "bytes=0-4", "bytes=-5"])

@@ -12,7 +12,7 @@ class Daemon:
     def __init__(self, argv, log: Path, env=None):
         self.argv = [str(word) for word in argv]
         self.log = Path(log)
-        self.env = {**os.environ, **(env or {})}
+        self.env = env or {}
         self.process = None
 
     def spawn(self):
@@ -21,7 +21,7 @@ class Daemon:
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 argv, stdin=subprocess.DEVNULL, stdout=log,
-                stderr=subprocess.STDOUT, env=self.env)
+                stderr=subprocess.STDOUT, env={**os.environ, **self.env})
 
     @property
     def pid(self):

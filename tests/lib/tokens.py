@@ -22,6 +22,7 @@ class TokenServer(Server):
         self.signer = signer                # a Certificate
         self.service = service
         self.accounts = accounts or {}      # name -> password
+        self.refresh_tokens = {}            # identity token -> name
         self.lifetime = lifetime
         self.is_anonymous_allowed = is_anonymous_allowed
         self.key = key                      # "token" or "access_token"
@@ -60,6 +61,9 @@ class TokenServer(Server):
         header = request["Authorization"]
         if header is None:
             form = _form(request)
+            if "refresh_token" in form:
+                name = self.refresh_tokens.get(form["refresh_token"])
+                return name, name is not None
             if "username" not in form:
                 return None, True
             name, password = form["username"], form.get("password")
