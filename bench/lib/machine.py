@@ -1,0 +1,32 @@
+"""Where this was measured."""
+
+import os
+import platform
+import re
+import subprocess
+import time
+from pathlib import Path
+
+from bench.lib import ROOT
+
+
+def _version(*argv):
+    done = subprocess.run(argv, text=True, capture_output=True)
+    return (re.search(r"\d+\.\d+[\w.+-]*", done.stdout + done.stderr) or [""])[0]
+
+
+def _commit():
+    said = subprocess.run(["git", "describe", "--always", "--dirty", "--exclude=*"], cwd=ROOT,
+                          text=True, capture_output=True)
+    return said.stdout.strip() or "no checkout"
+
+
+def line():
+    cpu = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+    memory = int(re.search(r"MemTotal:\s+(\d+)", Path("/proc/meminfo").read_text())[1])
+    return (f"{time.strftime('%Y-%m-%d %H:%M UTC', time.gmtime())}, commit {_commit()}, "
+            f"{os.cpu_count()} × {cpu[1] if cpu else platform.machine()}, "
+            f"{memory / (1 << 20):.0f} GiB, Linux {platform.release()}, "
+            f"nginx {_version('nginx', '-v')}, "
+            f"docker-registry {_version('docker-registry', '--version')}, "
+            f"load average {os.getloadavg()[0]:.1f}")
