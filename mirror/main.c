@@ -38,8 +38,7 @@
 #define DATA_BODY_MAX (64u << 10) /* clients that push: read and refused */
 #define ADMIN_BODY_MAX (16u << 20)
 
-/* ---- steps of the start, each with its end
- * ------------------------------------ */
+/* ---- steps of the start, each with its end ----------------------------- */
 
 static int
 start_pool(struct serve *s, struct err *err)
@@ -201,6 +200,10 @@ serve_load_tls(const struct config *config, struct tls_context **tls,
 	const struct config_tls *admin = &config->admin.tls;
 	size_t i;
 
+	if (config->n_listens > SERVE_LISTENS_MAX)
+		return err_set(err, ERR_CONFIG,
+		    "%s: %zu addresses to listen on; at most %d are allowed",
+		    config->path, config->n_listens, SERVE_LISTENS_MAX);
 	if (admin->certificate != NULL &&
 	    (*admin_tls = tls_context_new(admin, err)) == NULL)
 		return -1;
@@ -213,9 +216,12 @@ serve_load_tls(const struct config *config, struct tls_context **tls,
 	}
 	return 0;
 fail:
-	while (i-- > 0)
-		tls_context_unref(tls[i]);
+	for (; i > 0; i--) {
+		tls_context_unref(tls[i - 1]);
+		tls[i - 1] = NULL;
+	}
 	tls_context_unref(*admin_tls);
+	*admin_tls = NULL;
 	return -1;
 }
 
@@ -292,10 +298,6 @@ start_servers(struct serve *s, struct err *err)
 	s->admin_quota = s->quota != NULL ? http_quota_new(err) : NULL;
 	if (s->admin_quota == NULL)
 		return -1;
-	if (s->config->n_listens > SERVE_LISTENS_MAX)
-		return err_set(err, ERR_CONFIG,
-		    "%s: %zu addresses to listen on; at most %d are allowed",
-		    s->config->path, s->config->n_listens, SERVE_LISTENS_MAX);
 	for (i = 0; i < s->config->n_listens; i++) {
 		if (listen_on(s, i, err) != 0)
 			return -1;
@@ -330,6 +332,7 @@ start_threads(struct serve *s, struct err *err)
 		if (loop_start(s->loops[i].loop, err) != 0)
 			return -1;
 	}
+	s->is_running = true;
 	return 0;
 }
 
@@ -365,8 +368,9 @@ end_threads(struct serve *s)
 		loop_stop(s->loops[i].loop);
 		loop_join(s->loops[i].loop);
 	}
-	loop_post(s->origin, &closing.letter);
-	while (sem_wait(&s->steps_done) != 0)
+	if (s->is_running)
+		loop_post(s->origin, &closing.letter);
+	while (s->is_running && sem_wait(&s->steps_done) != 0)
 		;
 	loop_stop(s->admin_loop);
 	loop_join(s->admin_loop);
@@ -391,8 +395,7 @@ static const struct {
 
 #define N_STEPS (sizeof(steps) / sizeof(steps[0]))
 
-/* ---- signals
- * -------------------------------------------------------------------------- */
+/* ---- signals ----------------------------------------------------------- */
 
 static void
 block_signals(sigset_t *set)
@@ -436,8 +439,7 @@ wait_for_end(struct serve *s, const sigset_t *set)
 	serve_drain(s);
 }
 
-/* ---- the command
- * ------------------------------------------------------------------------ */
+/* ---- the command ------------------------------------------------------- */
 
 /* As many descriptors as we may have; each client is one, each file another. */
 static void

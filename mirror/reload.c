@@ -3,6 +3,7 @@
  * end.  Both are letters to the loops, since only a loop touches its servers.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "api/admin.h"
 #include "api/v2.h"
@@ -14,8 +15,7 @@
 #include "loop/loop.h"
 #include "serve.h"
 
-/* ---- a new configuration
- * -------------------------------------------------------- */
+/* ---- a new configuration ----------------------------------------------- */
 
 /* For one serve loop; counted references inside. */
 struct new_config {
@@ -98,28 +98,51 @@ post_tokens(struct serve *s, struct tokens *tokens)
 	loop_post(s->admin_loop, &n->letter);
 }
 
-/* What is bound at the start can't change under way. */
-static int
-check_same_start(
-    const struct config *old, const struct config *new, struct err *err)
+static bool
+is_same_tls(const struct config_tls *a, const struct config_tls *b)
+{
+	return (a->certificate == NULL) == (b->certificate == NULL);
+}
+
+static bool
+is_same_listen(const struct config *a, const struct config *b)
 {
 	size_t i;
-	bool is_same = old->n_listens ==
-		new->n_listens &&str_eqz(
-		    str_of(old->store_path), new->store_path) &&
-	    str_eqz(str_of(old->admin.address.text), new->admin.address.text);
 
-	for (i = 0; is_same && i < old->n_listens; i++)
-		is_same = str_eqz(str_of(old->listens[i].address.text),
-			      new->listens[i].address.text) &&
-		    (old->listens[i].tls.certificate == NULL) ==
-			(new->listens[i].tls.certificate == NULL);
-	if (is_same)
+	if (a->n_listens != b->n_listens)
+		return false;
+	for (i = 0; i < a->n_listens; i++) {
+		if (strcmp(a->listens[i].address.text,
+			b->listens[i].address.text) != 0 ||
+		    !is_same_tls(&a->listens[i].tls, &b->listens[i].tls))
+			return false;
+	}
+	return true;
+}
+
+/* What is bound or opened at the start can't change under way. */
+static int
+check_same_start(
+    const struct config *was, const struct config *is, struct err *err)
+{
+	const char *what = NULL;
+
+	if (!is_same_listen(was, is))
+		what = "the addresses to listen on, or whether they speak TLS,";
+	else if (strcmp(was->admin.address.text, is->admin.address.text) != 0 ||
+	    !is_same_tls(&was->admin.tls, &is->admin.tls))
+		what = "the admin address, or whether it speaks TLS,";
+	else if (strcmp(was->store_path, is->store_path) != 0 ||
+	    was->store_capacity != is->store_capacity ||
+	    was->store_min_free != is->store_min_free)
+		what = "the store's path, capacity and min_free";
+	else if (was->serve_loops != is->serve_loops)
+		what = "serve_loops";
+	if (what == NULL)
 		return 0;
 	return err_set(err, ERR_CONFIG,
-	    "%s: the listen and admin addresses and store.path can't be "
-	    "changed by a reload; restart for that",
-	    new->path);
+	    "%s: %s can't be changed by a reload; restart for that", is->path,
+	    what);
 }
 
 static void
@@ -167,8 +190,7 @@ serve_reload(struct serve *s, struct err *err)
 	return 0;
 }
 
-/* ---- the end
- * ------------------------------------------------------------------------ */
+/* ---- the end ----------------------------------------------------------- */
 
 /* One loop's servers are drained one after the other has been told. */
 struct drain {

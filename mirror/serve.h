@@ -5,6 +5,7 @@
 #define SERVE_H
 
 #include <semaphore.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/config.h"
@@ -50,6 +51,7 @@ struct serve {
 	struct http_server *admin_server;
 	struct tls_context *tls[SERVE_LISTENS_MAX]; /* NULL: plain */
 	struct tls_context *admin_tls;
+	bool is_running;  /* all threads have started */
 	sem_t steps_done; /* posted by loops, awaited by main */
 };
 

@@ -50,7 +50,7 @@ void traffic_began(const struct traffic_key *);
 
 struct traffic_end {
 	uint64_t body_bytes;
-	uint64_t first_byte_us; /* since the head was in */
+	uint64_t first_byte_us; /* since the head was in; 0: none was sent */
 	uint64_t duration_us;
 };
 void traffic_ended(const struct traffic_key *, const struct traffic_end *);

@@ -45,8 +45,10 @@ enum lookup_list { LOOKUP_TAGS, LOOKUP_REFERRERS };
 bool lookup_list(struct cache_port *, const struct target *, enum lookup_list,
     struct found *);
 
-/* NULL: the file is missing or short; it was quarantined, treat as a miss. */
-struct shared_fd *lookup_open(struct cache_port *, const struct found *);
+/* NULL with ERR_NOT_FOUND: the file is missing or short; it was quarantined,
+ * treat as a miss with target.is_lost.  NULL with another code: an error. */
+struct shared_fd *lookup_open(
+    struct cache_port *, const struct found *, struct err *err);
 
 void lookup_release(struct cache_port *);
 

@@ -44,9 +44,8 @@ struct reader {
 	void (*on_event)(struct reader *, enum reader_event);
 	/* Offset of the next byte to send.  Asked only after BEGIN. */
 	uint64_t (*position)(const struct reader *);
-	bool is_lost;   /* set before attaching: the stored file is missing */
-	uint64_t start; /* wanted bytes: set in BEGIN */
-	uint64_t end;   /* first one not wanted */
+	uint64_t start;    /* wanted bytes: set in BEGIN */
+	uint64_t end;      /* first one not wanted */
 	bool is_size_told; /* set by the owner: a client knows the size */
 
 	uint64_t size;

@@ -18,7 +18,8 @@ struct stream {
 	atomic_uint refs;
 	struct shared_fd *fd; /* counted */
 	uint64_t size;
-	bool is_held; /* nothing is readable until verified */
+	unsigned serial; /* of the fill's drafts, counted from 1 */
+	bool is_held;    /* nothing is readable until verified */
 
 	_Atomic uint64_t readable; /* bytes from the start that may be sent */
 	/* Against the draft before this one: `agreed` bytes from the start are
@@ -29,7 +30,8 @@ struct stream {
 	atomic_uint n_readers; /* on all serve loops */
 };
 
-struct stream *stream_new(struct shared_fd *fd, uint64_t size, bool is_held);
+struct stream *stream_new(
+    struct shared_fd *fd, uint64_t size, unsigned serial, bool is_held);
 struct stream *stream_ref(struct stream *);
 void stream_unref(struct stream *); /* NULL is fine */
 

@@ -23,6 +23,7 @@ struct target {
 	char scope[TARGET_SCOPE_MAX + 1]; /* "upstream/repository" */
 	char tag[TARGET_TAG_MAX + 1];     /* empty when a digest is meant */
 	struct digest digest;             /* alg 0 when a tag is meant */
+	bool is_lost; /* its stored file is missing, whatever the index says */
 };
 
 /* The names fit: route_upstream() saw to it.  CONFIG is referenced. */

@@ -27,13 +27,15 @@ enum ask_kind {
 	ASK_KIND_COUNT
 };
 
+#define ANSWER_SIZE_UNKNOWN UINT64_MAX
+
 struct answer {
 	atomic_uint refs;
 	struct err error;     /* code ERR_NONE: good */
 	struct digest digest; /* TAG, MANIFEST */
-	uint64_t size;
-	char *media_type; /* NULL: as in the index */
-	char *bytes;      /* owned; NULL: in the store, look it up by digest */
+	uint64_t size;        /* BLOB: or ANSWER_SIZE_UNKNOWN */
+	char *media_type;     /* NULL: as in the index */
+	char *bytes; /* owned; NULL: in the store, look it up by digest */
 	size_t n_bytes;
 	bool is_stale;        /* the upstream could not be asked */
 	bool is_hit;          /* confirmed only: the store had it all */

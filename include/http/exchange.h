@@ -67,7 +67,9 @@ void reply_headerf(struct exchange *, const char *name, const char *fmt, ...)
  * until on_end: keep them in the arena or alive. */
 void reply_bytes(struct exchange *, struct str bytes);
 
-/* Of a HEAD: the body would have LENGTH bytes. */
+/* Of a HEAD: the body would have LENGTH bytes (REPLY_LENGTH_UNKNOWN: no
+ * Content-Length is sent). */
+#define REPLY_LENGTH_UNKNOWN UINT64_MAX
 void reply_length(struct exchange *, uint64_t length);
 
 /*

@@ -12,9 +12,10 @@
 
 struct store;
 
-/* Opens the file of DIGEST and checks that it is SIZE bytes long.  On failure
- * (missing, short, unreadable) NULL: quarantined by the caller, who goes on as
- * for a miss. */
+/* Opens the file of DIGEST and checks that it is SIZE bytes long.  NULL with
+ * ERR_NOT_FOUND: it is missing, short or no file: the caller has it quarantined
+ * and goes on as for a miss.  NULL with another code: it can't be opened now
+ * (descriptors, memory, the disk); nothing is known against it. */
 struct shared_fd *blob_open(
     struct store *, const struct digest *, uint64_t size, struct err *err);
 

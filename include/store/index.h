@@ -32,9 +32,7 @@
 #include "loop/loop.h"
 
 #define INDEX_SCOPE_MAX 255
-#define INDEX_INLINE_MANIFEST                                                  \
-	(64u << 10) /* larger ones are read from files                         \
-		     */
+#define INDEX_INLINE_MANIFEST (64u << 10) /* larger ones: from files */
 
 struct index_batch;
 struct index_reader;

@@ -1,13 +1,13 @@
 /*
  * store.h - a folder that holds blobs, and the index of what is where.
  *
- *	PATH/oci-layout, index.json, blobs/<algorithm>/<hex>   an OCI image
- *layout PATH/drafts/<algorithm>-<hex>                          while being
- *written PATH/quarantine/                                       files found
- *wrong PATH/state/version                                     of this format
- *	PATH/index/                                            LMDB
- *	PATH/lock                                              flock: one
- *process
+ *	PATH/oci-layout, index.json,
+ *	PATH/blobs/<algorithm>/<hex>   an OCI image layout
+ *	PATH/drafts/<algorithm>-<hex>  while being written
+ *	PATH/quarantine/               files found wrong
+ *	PATH/state/version             of this format
+ *	PATH/index/                    LMDB
+ *	PATH/lock                      flock: one process
  *
  * The law of the store: digest verified, fsync, rename, fsync of the folder,
  * index.  Never otherwise.

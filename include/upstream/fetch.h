@@ -6,8 +6,7 @@
  * Another Railhead is a registry.  One fetch is one try: trying again, and the
  * next endpoint, are its owner's business (cache/).
  *
- *	fetch_start ... on_head (once, only for 200 and 206) ... on_bytes...
- *on_end
+ *	fetch_start, on_head (once, only for 200 and 206), on_bytes..., on_end
  *
  * on_head and on_bytes run inside the library: they may look and store, and
  * return -1 (with err) to stop; they must not close the fetch or start another.

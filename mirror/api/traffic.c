@@ -82,8 +82,9 @@ traffic_ended(const struct traffic_key *k, const struct traffic_end *end)
 	    cell_of(M_response_bytes_total, k), (int64_t)end->body_bytes);
 	metric_observe(
 	    metric_cell(M_request_duration_seconds, values), end->duration_us);
-	metric_observe(
-	    metric_cell(M_first_byte_seconds, values), end->first_byte_us);
+	if (end->first_byte_us > 0)
+		metric_observe(metric_cell(M_first_byte_seconds, values),
+		    end->first_byte_us);
 	if (is_in_ratio(k))
 		atomic_fetch_add_explicit(&total_bytes[k->result],
 		    end->body_bytes, memory_order_relaxed);

@@ -4,6 +4,7 @@
  */
 #include "api/v2.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,13 +12,13 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/uri.h"
+#include "http/range.h"
 #include "oci/error.h"
 #include "v2_int.h"
 
 #define ERROR_BODY_MAX 2048
 
-/* ---- birth and death
- * ---------------------------------------------------------- */
+/* ---- birth and death --------------------------------------------------- */
 
 struct v2 *
 v2_new(struct cache *cache, struct loop *serve, struct config *config,
@@ -56,8 +57,7 @@ v2_set_config(struct v2 *v, struct config *config)
 	v->config = config_ref(config);
 }
 
-/* ---- what is counted and logged
- * --------------------------------------------------- */
+/* ---- what is counted and logged ---------------------------------------- */
 
 static struct str
 site_of(const struct exchange *x)
@@ -100,7 +100,8 @@ log_access(const struct pull *p, enum exchange_end end, uint64_t duration_us)
 	log_info("request", LOG_U64("id", x->id), LOG_STR("peer", x->peer_text),
 	    LOG_STR("site", site_of(x)), LOG_STR("method", r->method_text),
 	    LOG_STR("target", r->target), LOG_I64("status", x->status),
-	    LOG_Z("result", traffic_result_name(p->key.result)),
+	    LOG_Z("result",
+		p->is_counted ? traffic_result_name(p->key.result) : ""),
 	    LOG_Z("upstream", p->is_routed ? p->target.upstream->name : ""),
 	    LOG_U64("bytes", x->body_sent), LOG_U64("duration_us", duration_us),
 	    LOG_Z("end", end_name(end)),
@@ -116,7 +117,7 @@ count_end(struct pull *p, uint64_t duration_us)
 
 	if (x->first_byte_us > x->started_us)
 		end.first_byte_us = x->first_byte_us - x->started_us;
-	pull_count(p, RESULT_ERROR); /* gone before anything was known */
+	pull_count(p, RESULT_MISS); /* gone before anything was known */
 	traffic_ended(&p->key, &end);
 }
 
@@ -140,8 +141,7 @@ on_end(struct exchange *x, enum exchange_end end)
 	config_unref((struct config *)p->key.config);
 }
 
-/* ---- replies
- * -------------------------------------------------------------------------- */
+/* ---- replies ----------------------------------------------------------- */
 
 void
 pull_start(struct pull *p, int status)
@@ -172,15 +172,35 @@ pull_error(struct pull *p, const struct err *err)
 	buf_done(&body);
 }
 
+struct str
+pull_etag(const struct digest *digest, char text[ETAG_TEXT_MAX])
+{
+	char plain[DIGEST_TEXT_MAX];
+
+	(void)snprintf(
+	    text, ETAG_TEXT_MAX, "\"%s\"", digest_text(digest, plain));
+	return str_of(text);
+}
+
+bool
+pull_is_not_modified(const struct pull *p, const struct digest *digest)
+{
+	struct str asked = p->x->request.header[HTTP_IF_NONE_MATCH_HEADER];
+	char text[ETAG_TEXT_MAX];
+
+	return asked.p != NULL && etag_matches(asked, pull_etag(digest, text));
+}
+
 void
 pull_content_headers(
     struct pull *p, const struct digest *digest, bool is_by_digest)
 {
-	char text[DIGEST_TEXT_MAX];
+	char text[ETAG_TEXT_MAX];
+	struct str etag = pull_etag(digest, text);
 
-	(void)digest_text(digest, text);
-	reply_header(p->x, "Docker-Content-Digest", str_of(text));
-	reply_headerf(p->x, "ETag", "\"%s\"", text);
+	reply_header(p->x, "Docker-Content-Digest",
+	    (struct str){ etag.p + 1, etag.n - 2 });
+	reply_header(p->x, "ETag", etag);
 	reply_header(p->x, "Cache-Control",
 	    is_by_digest ? STR("max-age=31536000, immutable")
 			 : STR("no-cache"));
@@ -213,12 +233,17 @@ pull_bytes(struct pull *p, struct str bytes)
 		reply_bytes(p->x, (struct str){ p->copy, bytes.n });
 }
 
-/* ---- waiting for the origin loop
- * ------------------------------------------------------ */
+/* ---- waiting for the origin loop --------------------------------------- */
 
 void
 pull_patience(struct pull *p, uint64_t ms, timer_fn *on_timer)
 {
+	uint64_t gone_ms = (clock_mono_us() - p->x->started_us) / 1000;
+	uint64_t left_ms =
+	    gone_ms < PULL_PATIENCE_MS ? PULL_PATIENCE_MS - gone_ms : 0;
+
+	if (ms > left_ms)
+		ms = left_ms;
 	if (p->has_timer)
 		timer_stop(&p->timer);
 	timer_init(&p->timer, p->v2->loop, on_timer, p);
@@ -262,8 +287,7 @@ pull_answer_result(const struct pull *p)
 	return p->ticket.has_joined ? RESULT_JOIN : RESULT_MISS;
 }
 
-/* ---- the entrance
- * ------------------------------------------------------------------------ */
+/* ---- the entrance ------------------------------------------------------ */
 
 static int
 check_method(const struct http_request *r, struct err *err)
@@ -362,7 +386,8 @@ pull_new(struct v2 *v, struct exchange *x)
 	struct pull *p = arena_alloc(&x->arena, sizeof(*p));
 	struct str site;
 
-	check(p != NULL); /* the arena is made for it */
+	if (p == NULL)
+		return NULL;
 	p->v2 = v;
 	p->x = x;
 	site = site_of(x);
@@ -382,9 +407,15 @@ v2_handle(struct exchange *x, void *arg)
 	struct pull *p = pull_new(v, x);
 	struct err err;
 
+	if (p == NULL) { /* the joined headers took the arena's room */
+		reply_text(x, 431, "application/json",
+		    STR("{\"errors\":[{\"code\":\"BAD_REQUEST\",\"message\":"
+			"\"the request's headers are too large\","
+			"\"detail\":null}]}"));
+		return;
+	}
 	if (find_route(p, &err) != 0) {
-		p->key.kind = p->route.kind == ROUTE_BASE ? KIND_COUNT
-							  : kind_of(&p->route);
+		p->key.kind = kind_of(&p->route);
 		pull_error(p, &err);
 		return;
 	}

@@ -21,8 +21,7 @@
 
 static void find_blob(struct pull *);
 
-/* ---- the head
- * -------------------------------------------------------------------- */
+/* ---- the head ---------------------------------------------------------- */
 
 static void
 start_blob(struct pull *p, int status)
@@ -48,28 +47,13 @@ static enum range_kind
 wanted_range(const struct pull *p, uint64_t size, struct range *range)
 {
 	const struct http_request *r = &p->x->request;
-	char text[DIGEST_TEXT_MAX];
-	struct str etag;
+	char text[ETAG_TEXT_MAX];
+	struct str etag = pull_etag(&p->target.digest, text);
 
-	etag = arena_printf(
-	    &p->x->arena, "\"%s\"", digest_text(&p->target.digest, text));
 	if (r->method != HTTP_GET ||
 	    !range_if_range(r->header[HTTP_IF_RANGE_HEADER], etag))
 		return RANGE_WHOLE;
 	return range_parse(r->header[HTTP_RANGE_HEADER], size, range);
-}
-
-static bool
-is_not_modified(const struct pull *p)
-{
-	struct str asked = p->x->request.header[HTTP_IF_NONE_MATCH_HEADER];
-	char text[DIGEST_TEXT_MAX];
-
-	if (asked.p == NULL)
-		return false;
-	return etag_matches(asked,
-	    arena_printf(
-		&p->x->arena, "\"%s\"", digest_text(&p->target.digest, text)));
 }
 
 /* Sends the head for a blob of this size.  False: that was all (416, 304);
@@ -79,7 +63,7 @@ send_head(struct pull *p, uint64_t size, struct range *range)
 {
 	enum range_kind kind = wanted_range(p, size, range);
 
-	if (is_not_modified(p)) {
+	if (pull_is_not_modified(p, &p->target.digest)) {
 		start_blob(p, 304);
 		reply_bytes(p->x, STR(""));
 		return false;
@@ -100,10 +84,8 @@ send_head(struct pull *p, uint64_t size, struct range *range)
 	return true;
 }
 
-/* ---- from a fill
- * --------------------------------------------------------------------- */
+/* ---- from a fill ------------------------------------------------------- */
 
-/* FD is taken. */
 static void
 reply_now(struct pull *p)
 {
@@ -217,17 +199,16 @@ follow_fill(struct pull *p, bool is_lost)
 {
 	struct err err;
 
-	p->reader = (struct reader){
-		.on_event = on_event, .position = position, .is_lost = is_lost
-	};
+	p->reader =
+	    (struct reader){ .on_event = on_event, .position = position };
+	p->target.is_lost = is_lost;
 	if (reader_attach(p->v2->port, &p->reader, &p->target, &err) != 0)
 		pull_error(p, &err);
 	else
 		pull_patience(p, PULL_PATIENCE_MS, on_impatient);
 }
 
-/* ---- from the store
- * ------------------------------------------------------------------- */
+/* ---- from the store ---------------------------------------------------- */
 
 static void
 send_stored(struct pull *p, const struct found *found, struct shared_fd *fd)
@@ -263,9 +244,11 @@ find_blob(struct pull *p)
 		return;
 	}
 	if (is_here)
-		fd = lookup_open(p->v2->port, &found);
+		fd = lookup_open(p->v2->port, &found, &err);
 	if (fd != NULL)
 		send_stored(p, &found, fd);
+	else if (is_here && err.code != ERR_NOT_FOUND)
+		pull_error(p, &err);
 	else
 		follow_fill(p, is_here);
 }
@@ -285,7 +268,8 @@ send_blob_head(struct pull *p, uint64_t size, enum traffic_result result)
 	if (size == 0)
 		reply_bytes(p->x, STR(""));
 	else
-		reply_length(p->x, size);
+		reply_length(p->x,
+		    size == ANSWER_SIZE_UNKNOWN ? REPLY_LENGTH_UNKNOWN : size);
 }
 
 static void
@@ -311,8 +295,7 @@ v2_blob_head(struct pull *p)
 		pull_ask(p, ASK_BLOB, on_answer);
 }
 
-/* ---- entrance and exit
- * --------------------------------------------------------------------- */
+/* ---- entrance and exit ------------------------------------------------- */
 
 /* The empty blob: everybody knows its bytes. */
 static bool

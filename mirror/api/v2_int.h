@@ -58,13 +58,19 @@ void pull_count(struct pull *, enum traffic_result);
 void pull_error(struct pull *, const struct err *);
 /* Starts a reply with the headers that all have. */
 void pull_start(struct pull *, int status);
+#define ETAG_TEXT_MAX (DIGEST_TEXT_MAX + 2)
+/* The quoted digest, in TEXT. */
+struct str pull_etag(const struct digest *, char text[ETAG_TEXT_MAX]);
+/* Does the client have this already (If-None-Match)? */
+bool pull_is_not_modified(const struct pull *, const struct digest *);
 /* Digest, ETag and Cache-Control of content; STALE adds its Warning. */
 void pull_content_headers(
     struct pull *, const struct digest *, bool is_by_digest);
 void pull_stale_header(struct pull *);
 /* BYTES point into the index or an answer: keep them until the end. */
 void pull_bytes(struct pull *, struct str bytes);
-/* ON_TIMER is called after PULL_PATIENCE_MS, or what MS says. */
+/* ON_TIMER is called after MS, but no later than PULL_PATIENCE_MS after the
+ * request came. */
 void pull_patience(struct pull *, uint64_t ms, timer_fn *on_timer);
 /* Asks the origin loop; ON_ANSWER as the ticket's. */
 void pull_ask(struct pull *, enum ask_kind, void (*on_answer)(struct ticket *));

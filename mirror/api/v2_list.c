@@ -150,8 +150,14 @@ void
 v2_list(struct pull *p)
 {
 	bool is_tags = p->route.kind == ROUTE_TAGS;
+	struct tags_page page;
 	struct found found;
+	struct err err;
 
+	if (is_tags && read_page(p, &page, &err) != 0) {
+		pull_error(p, &err); /* before anybody is asked */
+		return;
+	}
 	if (lookup_list(p->v2->port, &p->target,
 		is_tags ? LOOKUP_TAGS : LOOKUP_REFERRERS, &found))
 		send_list(p, found.bytes, RESULT_HIT);

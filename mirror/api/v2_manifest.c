@@ -1,63 +1,70 @@
 /*
  * v2_manifest.c - manifests, by tag and by digest.
  */
-#include <stdlib.h>
-
 #include "common/check.h"
-#include "http/range.h"
 #include "v2_int.h"
 
-static bool
-is_not_modified(const struct pull *p, const struct digest *digest)
-{
-	struct str asked = p->x->request.header[HTTP_IF_NONE_MATCH_HEADER];
-	char text[DIGEST_TEXT_MAX];
-	struct str etag;
-
-	if (asked.p == NULL)
-		return false;
-	(void)digest_text(digest, text);
-	etag = arena_printf(&p->x->arena, "\"%s\"", text);
-	return etag_matches(asked, etag);
-}
+static void on_answer(struct ticket *);
 
 static void
-send_body(struct pull *p, const struct found *found)
+send_bytes(struct pull *p, const struct found *found)
 {
 	const struct answer *a = p->ticket.answer;
-	struct shared_fd *fd;
 
-	if (a != NULL && a->bytes != NULL) {
+	if (a != NULL && a->bytes != NULL)
 		reply_bytes(p->x, found->bytes); /* the ticket keeps them */
-		return;
-	}
-	if (found->bytes.p != NULL) {
-		pull_bytes(p, found->bytes);
-		return;
-	}
-	fd = lookup_open(p->v2->port, found);
-	if (fd == NULL)
-		reply_cut(p->x);
 	else
-		reply_file(p->x, fd, 0, found->size, found->size);
+		pull_bytes(p, found->bytes);
+}
+
+/* Large ones are read from their file, which may turn out missing: then the
+ * manifest is asked for again, once, by its digest. */
+static int
+open_file(struct pull *p, const struct found *found, struct shared_fd **fd)
+{
+	struct err err;
+
+	*fd = NULL;
+	if (found->bytes.p != NULL)
+		return 0;
+	*fd = lookup_open(p->v2->port, found, &err);
+	if (*fd != NULL)
+		return 0;
+	if (err.code == ERR_NOT_FOUND && !p->target.is_lost) {
+		p->target.is_lost = true;
+		p->target.digest = found->digest;
+		p->target.tag[0] = '\0';
+		ticket_close(&p->ticket);
+		pull_ask(p, ASK_MANIFEST, on_answer);
+	} else {
+		pull_error(p, &err);
+	}
+	return -1;
 }
 
 static void
 send_manifest(
     struct pull *p, const struct found *found, enum traffic_result result)
 {
-	bool is_modified = !is_not_modified(p, &found->digest);
+	bool is_modified = !pull_is_not_modified(p, &found->digest);
+	struct shared_fd *fd;
 
+	if (open_file(p, found, &fd) != 0)
+		return;
 	pull_count(p, result);
 	pull_start(p, is_modified ? 200 : 304);
 	pull_content_headers(p, &found->digest, p->route.is_by_digest);
 	pull_stale_header(p);
-	if (!is_modified) {
+	if (is_modified)
+		reply_header(p->x, "Content-Type", found->media_type);
+	if (!is_modified)
 		reply_bytes(p->x, STR(""));
-		return;
-	}
-	reply_header(p->x, "Content-Type", found->media_type);
-	send_body(p, found);
+	else if (fd != NULL)
+		reply_file(
+		    p->x, shared_fd_ref(fd), 0, found->size, found->size);
+	else
+		send_bytes(p, found);
+	shared_fd_unref(fd);
 }
 
 /* What the answer carries itself, or what it names in the index. */

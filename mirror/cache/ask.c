@@ -43,14 +43,15 @@ static const struct {
 	enum ask_step (*begin)(struct ask *);
 	enum ask_step (*resolved)(struct ask *);
 	enum ask_step (*fetched)(struct ask *);
+	bool (*has_stale)(struct ask *);
 	struct answer *(*stale)(struct ask *);
 	enum err_code unknown; /* what a 404 means */
 } kinds[ASK_KIND_COUNT] = {
-	[ASK_TAG]       = { "tag",       content_begin, content_resolved, content_fetched, content_stale, ERR_MANIFEST_UNKNOWN },
-	[ASK_MANIFEST]  = { "manifest",  content_begin, content_resolved, content_fetched, content_stale, ERR_MANIFEST_UNKNOWN },
-	[ASK_BLOB]      = { "blob",      content_begin, content_resolved, NULL,            content_stale, ERR_BLOB_UNKNOWN },
-	[ASK_TAGS]      = { "tags",      list_begin,    NULL,             list_fetched,    list_stale,    ERR_NAME_UNKNOWN },
-	[ASK_REFERRERS] = { "referrers", list_begin,    NULL,             list_fetched,    list_stale,    ERR_NAME_UNKNOWN },
+	[ASK_TAG]       = { "tag",       content_begin, content_resolved, content_fetched, content_has_stale, content_stale, ERR_MANIFEST_UNKNOWN },
+	[ASK_MANIFEST]  = { "manifest",  content_begin, content_resolved, content_fetched, content_has_stale, content_stale, ERR_MANIFEST_UNKNOWN },
+	[ASK_BLOB]      = { "blob",      content_begin, content_resolved, NULL,            content_has_stale, content_stale, ERR_BLOB_UNKNOWN },
+	[ASK_TAGS]      = { "tags",      list_begin,    NULL,             list_fetched,    list_has_stale,    list_stale,    ERR_NAME_UNKNOWN },
+	[ASK_REFERRERS] = { "referrers", list_begin,    NULL,             list_fetched,    list_has_stale,    list_stale,    ERR_NAME_UNKNOWN },
 };
 /* clang-format on */
 
@@ -102,8 +103,7 @@ answer_unref(struct answer *a)
 	free(a);
 }
 
-/* ---- driving the states
- * ------------------------------------------------------ */
+/* ---- driving the states ------------------------------------------------ */
 
 static void
 ask_move(struct ask *a, enum ask_state to)
@@ -190,16 +190,12 @@ on_run_timer(void *arg)
 	ask_run(a);
 }
 
-/* ---- states
- * -------------------------------------------------------------------- */
+/* ---- states ------------------------------------------------------------ */
 
 static enum ask_step
 step_begin(struct ask *a)
 {
-	struct answer *stale = kinds[a->kind].stale(a);
-
-	a->can_be_stale = stale != NULL;
-	answer_unref(stale);
+	a->can_be_stale = kinds[a->kind].has_stale(a);
 	if (a->can_be_stale)
 		timer_set(&a->stale_timer, STALE_PATIENCE_MS);
 	return kinds[a->kind].begin(a);
@@ -234,9 +230,10 @@ step_commit(struct ask *a)
 {
 	if (a->is_writing)
 		return ASK_WAIT;
-	if (a->pending != NULL)
+	if (a->answer == NULL) {
 		ask_answer(a, a->pending);
-	a->pending = NULL;
+		a->pending = NULL;
+	}
 	return ask_done(a);
 }
 
@@ -247,8 +244,7 @@ step_done(struct ask *a)
 	return ASK_WAIT;
 }
 
-/* ---- what the kinds use
- * ------------------------------------------------------------ */
+/* ---- what the kinds use ------------------------------------------------ */
 
 enum ask_step
 ask_upstream(struct ask *a, enum fetch_target what, bool is_head,
@@ -324,6 +320,7 @@ enum ask_step
 ask_fail(struct ask *a, enum fetch_result result, const struct err *why)
 {
 	bool is_no = result == FETCH_NOT_FOUND || result == FETCH_DENIED;
+	struct index_batch *rows = NULL;
 	struct answer *answer = NULL;
 
 	if (!is_no)
@@ -338,7 +335,9 @@ ask_fail(struct ask *a, enum fetch_result result, const struct err *why)
 	else if (TAILQ_EMPTY(&a->waiters))
 		flight_remember(a->cache, &a->key, ERR_NONE);
 	ask_answer(a, answer);
-	return ask_done(a);
+	if (result == FETCH_NOT_FOUND)
+		rows = content_unknown(a);
+	return rows != NULL ? ask_commit(a, rows) : ask_done(a);
 }
 
 enum ask_step
@@ -390,8 +389,7 @@ ask_done(struct ask *a)
 	return ASK_WAIT;
 }
 
-/* ---- birth and death
- * ------------------------------------------------------------------ */
+/* ---- birth and death --------------------------------------------------- */
 
 struct ask *
 ask_start(struct cache *c, enum ask_kind kind, const struct target *target,

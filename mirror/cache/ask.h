@@ -14,9 +14,9 @@
  *	COMMIT   answered; rows and files are being written
  *
  * A manifest's answer is given when its rows are written: by then the blobs
- *that it names belong to the repository.  All others are given as soon as they
- *are right, and whoever comes in COMMIT gets them at once.  An ask goes on when
- *nobody waits any more.  It frees itself. Threads: origin loop only.
+ * that it names belong to the repository.  All others are given as soon as they
+ * are right, and whoever comes in COMMIT gets them at once.  An ask goes on
+ * when nobody waits any more.  It frees itself.  Threads: origin loop only.
  */
 #ifndef CACHE_ASK_H
 #define CACHE_ASK_H
@@ -95,9 +95,13 @@ enum ask_step content_begin(struct ask *);
 enum ask_step content_resolved(struct ask *);
 enum ask_step content_fetched(struct ask *);
 enum ask_step content_child(struct ask *);
+bool content_has_stale(struct ask *);
 struct answer *content_stale(struct ask *); /* NULL: none to be had */
+/* Rows to write when the upstream does not know it; NULL: none. */
+struct index_batch *content_unknown(struct ask *);
 enum ask_step list_begin(struct ask *);
 enum ask_step list_fetched(struct ask *);
+bool list_has_stale(struct ask *);
 struct answer *list_stale(struct ask *);
 
 /* Asks upstream; moves to RESOLVE or FETCH.  ACCEPT may be NULL. */

@@ -38,20 +38,50 @@ stored_answer(const struct digest *digest, int64_t confirmed_at, bool is_stale)
 	return answer;
 }
 
+static bool
+find_stale_tag(struct ask *a, struct tag_row *row)
+{
+	struct index_reader *reader = a->cache->reader;
+	struct manifest_row manifest;
+	bool is_found = a->kind == ASK_TAG && find_tag(a, row) &&
+	    tag_age(&a->target, row, clock_wall_s()) != TAG_EXPIRED &&
+	    index_find_manifest(reader, &row->digest, &manifest);
+
+	index_release(reader);
+	return is_found;
+}
+
+bool
+content_has_stale(struct ask *a)
+{
+	struct tag_row row;
+
+	return find_stale_tag(a, &row);
+}
+
 struct answer *
 content_stale(struct ask *a)
 {
-	struct index_reader *reader = a->cache->reader;
-	struct answer *answer = NULL;
-	struct manifest_row manifest;
 	struct tag_row row;
 
-	if (a->kind == ASK_TAG && find_tag(a, &row) &&
-	    tag_age(&a->target, &row, clock_wall_s()) != TAG_EXPIRED &&
-	    index_find_manifest(reader, &row.digest, &manifest))
-		answer = stored_answer(&row.digest, row.confirmed_at, true);
-	index_release(reader);
-	return answer;
+	if (!find_stale_tag(a, &row))
+		return NULL;
+	return stored_answer(&row.digest, row.confirmed_at, true);
+}
+
+/* An upstream deleted the tag: nothing of it is served stale later on.  An
+ * immutable one stays. */
+struct index_batch *
+content_unknown(struct ask *a)
+{
+	struct index_batch *batch = NULL;
+
+	if (a->kind == ASK_TAG && !tag_is_immutable(&a->target))
+		batch = index_batch_new();
+	if (batch != NULL)
+		index_batch_forget_tag(
+		    batch, target_scope(&a->target), str_of(a->target.tag));
+	return batch;
 }
 
 /* ---- manifests -------------------------------------------------------------
@@ -109,8 +139,7 @@ keep_manifest(
 	return ask_put(a, digest, bytes, batch);
 }
 
-/* ---- tags
- * -------------------------------------------------------------------- */
+/* ---- tags -------------------------------------------------------------- */
 
 static void
 batch_tag(struct ask *a, struct index_batch *batch, const struct digest *digest)
@@ -120,6 +149,13 @@ batch_tag(struct ask *a, struct index_batch *batch, const struct digest *digest)
 
 	index_batch_tag(
 	    batch, target_scope(&a->target), str_of(a->target.tag), &row);
+}
+
+static void
+forget_moved(const void *key, size_t n, void *value, void *arg)
+{
+	(void)value;
+	(void)map_take(arg, key, n);
 }
 
 /* Once for each digest that it is moved to, not for each look at it. */
@@ -134,8 +170,9 @@ tell_moved(
 	if ((uintptr_t)map_find(a->cache->moved, a->key.bytes, a->key.n) ==
 	    (mark | 1))
 		return;
-	(void)map_put(
-	    a->cache->moved, a->key.bytes, a->key.n, (void *)(mark | 1));
+	if (map_put(a->cache->moved, a->key.bytes, a->key.n,
+		(void *)(mark | 1)) != 0)
+		map_each(a->cache->moved, forget_moved, a->cache->moved);
 	metric_count1(M_tag_moved_total, a->target.upstream->name, 1);
 	log_warn("immutable tag was moved upstream; serving the first digest",
 	    LOG_Z("scope", a->target.scope), LOG_Z("tag", a->target.tag),
@@ -165,7 +202,15 @@ accept_tag(void *arg, struct err *err)
 	struct ask *a = arg;
 	struct str body = buf_str(&a->gather.body);
 	const struct digest *told = &a->gather.digest;
+	struct manifest *manifest = manifest_parse(body, err);
 
+	/* Without a digest asked for, nothing else tells it from a login page. */
+	manifest_free(manifest);
+	if (manifest == NULL) {
+		err->code = ERR_UPSTREAM_BROKEN;
+		return err_wrap(err, "%s:%s: %s sent no manifest",
+		    a->target.scope, a->target.tag, a->gather.endpoint->name);
+	}
 	digest_of(told->alg != 0 ? told->alg : DIGEST_SHA256, body.p, body.n,
 	    &a->digest);
 	if (told->alg == 0 || digest_equal(told, &a->digest))
@@ -226,8 +271,7 @@ content_child(struct ask *a)
 	return ask_commit(a, batch);
 }
 
-/* ---- confirmed by a HEAD
- * ------------------------------------------------------ */
+/* ---- confirmed by a HEAD ----------------------------------------------- */
 
 /* The repository has a manifest that is stored already: note it, and what it
  * names. */
@@ -250,28 +294,47 @@ batch_confirmed_manifest(struct ask *a)
 static enum ask_step
 manifest_confirmed(struct ask *a)
 {
+	if (a->gather.result == FETCH_REFUSED)
+		return fetch_manifest(a); /* who has no HEAD has GET */
 	if (a->gather.result != FETCH_DONE)
 		return ask_fail(a, a->gather.result, &a->gather.error);
 	a->pending = stored_answer(&a->digest, clock_wall_s(), false);
 	return ask_commit(a, batch_confirmed_manifest(a));
 }
 
+/* As a manifest named it; 0: none did. */
+static uint64_t
+named_size(struct ask *a)
+{
+	struct member_row row = { 0 };
+	bool is_known = index_find_member(a->cache->reader,
+	    target_scope(&a->target), &a->target.digest, &row);
+
+	index_release(a->cache->reader);
+	return is_known ? row.size : 0;
+}
+
 static int
 accept_blob_head(void *arg, struct err *err)
 {
 	struct ask *a = arg;
-	struct member_row member;
-	bool is_known = index_find_member(a->cache->reader,
-	    target_scope(&a->target), &a->target.digest, &member);
+	uint64_t size = named_size(a);
 
-	index_release(a->cache->reader);
-	if (!is_known || member.size == 0 || a->gather.length < 0 ||
-	    member.size == (uint64_t)a->gather.length)
+	if (size == 0 || a->gather.length < 0 ||
+	    size == (uint64_t)a->gather.length)
 		return 0;
-	return err_set(err, ERR_DIGEST_MISMATCH,
+	return err_set(err, ERR_UPSTREAM_BROKEN,
 	    "%s: %s says that %s has %lld bytes, its manifest says %llu",
 	    a->target.scope, a->gather.endpoint->name, a->reference,
-	    (long long)a->gather.length, (unsigned long long)member.size);
+	    (long long)a->gather.length, (unsigned long long)size);
+}
+
+static uint64_t
+confirmed_size(struct ask *a)
+{
+	if (a->gather.length > 0)
+		return (uint64_t)a->gather.length;
+	return named_size(a) != 0 ? named_size(a) : ANSWER_SIZE_UNKNOWN;
 }
 
 static enum ask_step
@@ -286,13 +349,13 @@ blob_confirmed(struct ask *a)
 	answer = stored_answer(&a->target.digest, clock_wall_s(), false);
 	if (answer != NULL) {
 		answer->is_hit = false;
-		answer->size =
-		    a->gather.length > 0 ? (uint64_t)a->gather.length : 0;
+		answer->size = confirmed_size(a);
 	}
 	batch = index_batch_new();
-	if (batch != NULL && answer != NULL) {
-		index_batch_member(batch, target_scope(&a->target),
-		    &a->target.digest, answer->size);
+	if (batch != NULL) {
+		/* No size: a HEAD is only somebody's word. */
+		index_batch_member(
+		    batch, target_scope(&a->target), &a->target.digest, 0);
 		if (target_is_public(&a->target) &&
 		    index_find_blob(a->cache->reader, &a->target.digest, &row))
 			index_batch_public(batch, &a->target.digest);
@@ -302,8 +365,7 @@ blob_confirmed(struct ask *a)
 	return ask_commit(a, batch);
 }
 
-/* ---- the states' entries
- * --------------------------------------------------------- */
+/* ---- the states' entries ----------------------------------------------- */
 
 /* It may have come in since the serve loop looked. */
 static bool
@@ -321,7 +383,7 @@ is_here(struct ask *a)
 		a->digest = tag.digest;
 		is_it = true;
 	}
-	if (a->kind == ASK_MANIFEST &&
+	if (a->kind == ASK_MANIFEST && !a->target.is_lost &&
 	    index_find_manifest(reader, &a->digest, &manifest) &&
 	    index_find_blob(reader, &a->digest, &blob))
 		is_it = cache_may_have(reader, &a->target, &a->digest, &blob);
@@ -334,7 +396,8 @@ static bool
 is_elsewhere(struct ask *a)
 {
 	struct manifest_row row;
-	bool is_it = index_find_manifest(a->cache->reader, &a->digest, &row) &&
+	bool is_it = !a->target.is_lost &&
+	    index_find_manifest(a->cache->reader, &a->digest, &row) &&
 	    row.bytes.p != NULL;
 
 	index_release(a->cache->reader);

@@ -47,17 +47,35 @@ document_answer(char *bytes, size_t n, int64_t confirmed_at)
 	return answer;
 }
 
+/* The row points into the index until index_release(). */
+static bool
+find_stale_list(struct ask *a, struct document_row *row)
+{
+	char text[DIGEST_TEXT_MAX];
+
+	return index_find_document(a->cache->reader, document_of(a),
+		   target_scope(&a->target), document_key(a, text), row) &&
+	    list_age(&a->target, row->confirmed_at, clock_wall_s()) !=
+	    TAG_EXPIRED;
+}
+
+bool
+list_has_stale(struct ask *a)
+{
+	struct document_row row;
+	bool has_it = find_stale_list(a, &row);
+
+	index_release(a->cache->reader);
+	return has_it;
+}
+
 struct answer *
 list_stale(struct ask *a)
 {
 	struct answer *answer = NULL;
 	struct document_row row;
-	char text[DIGEST_TEXT_MAX];
 
-	if (index_find_document(a->cache->reader, document_of(a),
-		target_scope(&a->target), document_key(a, text), &row) &&
-	    list_age(&a->target, row.confirmed_at, clock_wall_s()) !=
-		TAG_EXPIRED)
+	if (find_stale_list(a, &row))
 		answer = document_answer(
 		    str_dup(row.bytes), row.bytes.n, row.confirmed_at);
 	index_release(a->cache->reader);

@@ -51,7 +51,7 @@ enum attempt_next
 attempt_next(struct attempt *a, const struct config_endpoint **endpoint,
     uint64_t *wait_ms)
 {
-	uint64_t closed = a->refused | a->tainted, soonest = UINT64_MAX, ms;
+	uint64_t closed = a->refused | a->excluded, soonest = UINT64_MAX, ms;
 	size_t i, n = n_endpoints(a), n_open = 0;
 
 	for (i = 0; i < n; i++) {
@@ -118,12 +118,13 @@ attempt_failed(struct attempt *a, const struct config_endpoint *e,
 }
 
 void
-attempt_taint(
+attempt_exclude(
     struct attempt *a, const struct config_endpoint *e, const struct err *why)
 {
 	note_why(a, FETCH_BROKEN, why);
-	a->tainted |= bit_of(a, e);
-	upstream_distrust(a->upstreams, a->upstream, e);
+	a->excluded |= bit_of(a, e);
+	if (why->code == ERR_DIGEST_MISMATCH)
+		upstream_distrust(a->upstreams, a->upstream, e);
 }
 
 void

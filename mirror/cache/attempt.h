@@ -3,8 +3,8 @@
  *
  * Endpoints are tried in their order, each once a round; rounds are spaced by
  * jittered exponential back-off.  One that said a definite no (404, denied) is
- * not asked again, nor another with the same address; one that sent wrong
- * bytes is tainted and not asked again either.  Embedded in its owner; origin
+ * not asked again, nor another with the same address; one that sent what
+ * can't be right is excluded, too.  Embedded in its owner; origin
  * loop only.
  */
 #ifndef CACHE_ATTEMPT_H
@@ -23,9 +23,9 @@
 struct attempt {
 	struct upstreams *upstreams;            /* borrowed */
 	const struct config_upstream *upstream; /* borrowed */
-	uint64_t tried;   /* a bit an endpoint: in this round */
-	uint64_t refused; /* said no */
-	uint64_t tainted; /* sent wrong bytes */
+	uint64_t tried;    /* a bit an endpoint: in this round */
+	uint64_t refused;  /* said no */
+	uint64_t excluded; /* sent what can't be right */
 	unsigned n_rounds;
 	bool has_failed;          /* one did not answer, or not well */
 	enum fetch_result result; /* the failure that tells most */
@@ -43,8 +43,9 @@ enum attempt_next attempt_next(struct attempt *,
     const struct config_endpoint **endpoint, uint64_t *wait_ms);
 void attempt_failed(struct attempt *, const struct config_endpoint *,
     enum fetch_result, const struct err *);
-/* It sent wrong bytes: told to upstream_distrust() as well. */
-void attempt_taint(
+/* What it sent can't be right; with ERR_DIGEST_MISMATCH it is distrusted from
+ * now on. */
+void attempt_exclude(
     struct attempt *, const struct config_endpoint *, const struct err *);
 /* It is on its way again: back-off starts afresh. */
 void attempt_progressed(struct attempt *);

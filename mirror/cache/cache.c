@@ -114,7 +114,7 @@ cache_close(struct cache *c, void (*done)(void *arg), void *arg)
 	map_each(c->fills, cancel_fill, NULL);
 }
 
-/* ---- ports --------------------------------------------------------------- */
+/* ---- ports ------------------------------------------------------------- */
 
 struct cache_port *
 cache_port_new(struct cache *c, struct loop *serve, struct err *err)
@@ -178,7 +178,8 @@ cache_error_code(const struct target *t, enum fetch_result result,
 		return unknown;
 	if (result == FETCH_DENIED)
 		return t->upstream->denied_status == 403 ? ERR_DENIED : unknown;
-	return code;
+	/* Ours, for its Range: nothing that our client asked for. */
+	return code == ERR_RANGE_INVALID ? ERR_UPSTREAM_STATUS : code;
 }
 
 bool

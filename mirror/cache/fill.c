@@ -56,8 +56,7 @@ static const struct {
 #undef TO
 /* clang-format on */
 
-/* ---- driving the states
- * ------------------------------------------------------ */
+/* ---- driving the states ------------------------------------------------ */
 
 static void
 fill_check(const struct fill *f)
@@ -111,8 +110,7 @@ fill_fail(struct fill *f, const struct err *why)
 	return fill_move(f, FILL_FAILED);
 }
 
-/* ---- callbacks
- * --------------------------------------------------------------------- */
+/* ---- callbacks --------------------------------------------------------- */
 
 /* Is this head one that we can go on with?  Stores what it says. */
 static int
@@ -123,7 +121,7 @@ on_head(void *arg, const struct fetch_head *head, struct err *err)
 
 	if (total > 0 && f->expected_size != 0 &&
 	    (uint64_t)total != f->expected_size)
-		return err_set(err, ERR_DIGEST_MISMATCH,
+		return err_set(err, ERR_UPSTREAM_BROKEN,
 		    "%s says the blob has %lld bytes, it must have %llu",
 		    f->endpoint->name, (long long)total,
 		    (unsigned long long)f->expected_size);
@@ -148,15 +146,16 @@ on_bytes(void *arg, const void *bytes, size_t n, struct err *err)
 	uint64_t front = draft_front(f->draft), skip = 0;
 
 	if (f->expected_size != 0 && n > f->expected_size - f->at)
-		return err_set(err, ERR_DIGEST_MISMATCH,
+		return err_set(err, ERR_UPSTREAM_BROKEN,
 		    "%s sends more than the blob's %llu bytes",
 		    f->endpoint->name, (unsigned long long)f->expected_size);
 	if (f->at < front) /* it sends again what is here */
 		skip = front - f->at < n ? front - f->at : n;
 	f->at += n;
+	if (skip == n)
+		return 0;
 	f->progress_ms = now_ms(f);
-	if (skip < n &&
-	    draft_write(f->draft, f->at - n + skip, (const char *)bytes + skip,
+	if (draft_write(f->draft, f->at - n + skip, (const char *)bytes + skip,
 		n - skip, err) != 0)
 		return -1;
 	if (f->stream != NULL)
@@ -204,8 +203,7 @@ on_soon(void *arg)
 	fill_run(f);
 }
 
-/* ---- states: getting the bytes
- * -------------------------------------------------- */
+/* ---- states: getting the bytes ----------------------------------------- */
 
 static bool
 is_member(const struct fill *f)
@@ -293,6 +291,8 @@ start_fetch(struct fill *f, struct err *err)
 		metric_count1(
 		    M_fill_resumed_total, link_class_name(spec.class), 1);
 	f->has_head = false;
+	f->is_distrusting = upstream_is_distrusted(
+	    f->cache->upstreams, f->target.upstream, f->endpoint);
 	f->front_at_try = draft_front(f->draft);
 	f->endpoints_used |= 1ull
 	    << ((f->endpoint - f->target.upstream->endpoints) & 63);
@@ -391,8 +391,12 @@ start_over(struct fill *f, const struct err *why)
 	struct draft *next;
 	struct err err;
 
-	if (f->n_drafts >= FILL_DRAFTS_MAX)
-		return fill_fail(f, why);
+	if (f->n_drafts >= FILL_DRAFTS_MAX) {
+		err = *why;
+		err.code = cache_error_code(
+		    &f->target, FETCH_FAILED, ERR_BLOB_UNKNOWN, why->code);
+		return fill_fail(f, &err);
+	}
 	next = fill_open_draft(f, f->n_drafts, &err);
 	if (next == NULL)
 		return fill_fail(f, &err);
@@ -422,12 +426,12 @@ settle_dispute(struct fill *f, const struct err *why)
 
 	if (f->named_size != 0 ||
 	    (f->endpoints_used == this && f->front_at_try == 0)) {
-		attempt_taint(&f->attempt, f->endpoint, why);
+		attempt_exclude(&f->attempt, f->endpoint, why);
 		return fill_move(f, FILL_TRY);
 	}
 	for (i = 0; i < f->target.upstream->n_endpoints; i++) {
 		if (f->endpoints_used & ~this & bit_of(f, &all[i]))
-			attempt_taint(&f->attempt, &all[i], why);
+			attempt_exclude(&f->attempt, &all[i], why);
 	}
 	attempt_progressed(&f->attempt);
 	return start_over(f, why);
@@ -447,7 +451,7 @@ try_again(struct fill *f)
 	metric_count1(M_fill_broken_total, fill_reason(result), 1);
 	if (result == FETCH_STOPPED)
 		return settle_dispute(f, &err);
-	if (result == FETCH_REFUSED && f->front_at_try > 0)
+	if (err.code == ERR_RANGE_INVALID && f->front_at_try > 0)
 		return start_over(f, &err); /* not where we thought it ends */
 	attempt_failed(&f->attempt, f->endpoint, result, &err);
 	if (draft_front(f->draft) - f->front_at_try >= DRAFT_CHUNK)
@@ -483,11 +487,11 @@ nothing_came(struct fill *f)
 {
 	struct err err;
 
-	(void)err_set(&err, ERR_DIGEST_MISMATCH,
+	(void)err_set(&err, ERR_UPSTREAM_BROKEN,
 	    "%s: %s sent an empty body for a blob that is not empty",
 	    f->target.scope, f->endpoint->name);
 	close_fetch(f);
-	attempt_taint(&f->attempt, f->endpoint, &err);
+	attempt_exclude(&f->attempt, f->endpoint, &err);
 	return fill_move(f, FILL_TRY);
 }
 
@@ -499,12 +503,12 @@ step_body(struct fill *f)
 
 	if (result == FETCH_RUNNING)
 		return STEP_WAIT;
+	if (result == FETCH_DONE && f->at == 0)
+		return nothing_came(f);
 	if (result == FETCH_DONE && f->expected_size == 0) {
 		f->expected_size = f->at;
 		draft_set_size(f->draft, f->at);
 	}
-	if (result == FETCH_DONE && f->at == 0)
-		return nothing_came(f);
 	if (result == FETCH_DONE && is_complete(f)) {
 		close_fetch(f);
 		if (fill_tell_stream(f, &err) != 0)
@@ -517,8 +521,7 @@ step_body(struct fill *f)
 	return fill_move(f, FILL_TRY);
 }
 
-/* ---- states: the bytes are here
- * ----------------------------------------------------- */
+/* ---- states: the bytes are here ---------------------------------------- */
 
 /* Who is to blame?  A draft of one run and one endpoint is that endpoint's. */
 static void
@@ -540,7 +543,7 @@ blame(struct fill *f)
 		attempt_progressed(&f->attempt);
 		return;
 	}
-	attempt_taint(&f->attempt, f->endpoint, &err);
+	attempt_exclude(&f->attempt, f->endpoint, &err);
 	attempt_progressed(&f->attempt);
 }
 
@@ -589,8 +592,7 @@ step_end(struct fill *f)
 	return STEP_WAIT;
 }
 
-/* ---- birth and death
- * ------------------------------------------------------------------ */
+/* ---- birth and death --------------------------------------------------- */
 
 static struct draft *
 fill_open_draft(struct fill *f, unsigned copy, struct err *err)

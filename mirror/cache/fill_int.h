@@ -38,11 +38,12 @@ struct fill {
 	struct draft *draft;    /* owned: the one being written */
 	struct draft *rejected; /* owned: the one before, with wrong bytes */
 	unsigned n_drafts;
-	bool has_streamed; /* readers were told of a stream */
+	bool has_streamed;       /* readers were told of a stream */
 	uint64_t endpoints_used; /* of this draft: a bit each */
 	struct stream *stream;   /* counted; NULL until the size is known */
 	TAILQ_HEAD(, follower) followers;
 	bool has_head;
+	bool is_distrusting; /* of the endpoint that is asked: hold back all */
 	bool is_verified;
 	bool is_resting;           /* REST: the timer has not come yet */
 	uint64_t at;               /* offset of the next byte that comes */

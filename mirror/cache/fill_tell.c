@@ -10,8 +10,7 @@
 #include "flight.h"
 #include "store/index.h"
 
-/* ---- telling the followers
- * ------------------------------------------------------ */
+/* ---- telling the followers --------------------------------------------- */
 
 static void
 tell_grown(struct fill *f)
@@ -32,7 +31,7 @@ fill_tell_front(struct fill *f)
 
 	if (front < readable)
 		readable = front;
-	if (f->stream->is_held)
+	if (f->stream->is_held || f->is_distrusting)
 		return;
 	atomic_store_explicit(
 	    &f->stream->readable, readable, memory_order_release);
@@ -60,11 +59,8 @@ fill_tell_stream(struct fill *f, struct err *err)
 
 	if (f->stream != NULL || size == 0)
 		return 0;
-	is_held = size <= STREAM_HELD_WHOLE_BYTES ||
-	    (f->endpoint != NULL &&
-		upstream_is_distrusted(
-		    f->cache->upstreams, f->target.upstream, f->endpoint));
-	f->stream = stream_new(draft_fd(f->draft), size, is_held);
+	is_held = size <= STREAM_HELD_WHOLE_BYTES || f->is_distrusting;
+	f->stream = stream_new(draft_fd(f->draft), size, f->n_drafts, is_held);
 	if (f->stream == NULL)
 		return err_set(err, ERR_NO_MEMORY,
 		    "no memory for the readers of a blob; try again");
@@ -135,6 +131,8 @@ void
 fill_follow(struct fill *f, struct follower *o, bool has_joined)
 {
 	o->has_joined_fill = has_joined;
+	if (f->named_size == 0 && f->expected_size == 0)
+		f->named_size = f->expected_size = o->expected_size;
 	f->patient_until_ms =
 	    loop_now_ms(f->cache->origin) + fill_patience_ms(f);
 	if (f->stream != NULL)

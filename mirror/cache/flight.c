@@ -9,8 +9,7 @@
 #include "fill.h"
 #include "follower.h"
 
-/* ---- what was said lately
- * ---------------------------------------------------- */
+/* ---- what was said lately ---------------------------------------------- */
 
 /* An entry is the time and the code in one word, so that a table of what is not
  * there costs nothing but its keys. */
@@ -20,16 +19,26 @@ absent_pack(uint64_t until_ms, enum err_code code)
 	return (void *)(uintptr_t)(until_ms << 8 | (unsigned)code);
 }
 
+static void
+forget_old(const void *key, size_t n, void *value, void *arg)
+{
+	struct cache *c = arg;
+
+	if ((uint64_t)(uintptr_t)value >> 8 <= loop_now_ms(c->origin))
+		(void)map_take(c->absent, key, n);
+}
+
 void
 flight_remember(
     struct cache *c, const struct cache_key *key, enum err_code code)
 {
-	uint64_t now = loop_now_ms(c->origin);
 	uint64_t for_ms = code == ERR_NONE ? RECHECK_MS : ABSENT_MS;
+	void *entry = absent_pack(loop_now_ms(c->origin) + for_ms, code);
 
-	/* When the table is full the upstream is asked again: no harm. */
-	(void)map_put(
-	    c->absent, key->bytes, key->n, absent_pack(now + for_ms, code));
+	if (map_put(c->absent, key->bytes, key->n, entry) == 0)
+		return;
+	map_each(c->absent, forget_old, c); /* full: make room, once */
+	(void)map_put(c->absent, key->bytes, key->n, entry);
 }
 
 /* Was it said lately, and what?  Forgets what is old. */
@@ -59,8 +68,7 @@ absent_error(const struct target *t, enum err_code code, struct err *err)
 	    t->digest.alg != 0 ? digest_text(&t->digest, text) : t->tag);
 }
 
-/* ---- asks
- * ------------------------------------------------------------------------ */
+/* ---- asks -------------------------------------------------------------- */
 
 static struct answer *
 error_answer(const struct err *err)
@@ -125,8 +133,7 @@ flight_check(struct cache *c, enum ask_kind kind, const struct target *t)
 		(void)find_or_start(c, kind, t, &ask, &err);
 }
 
-/* ---- fills
- * ------------------------------------------------------------------------- */
+/* ---- fills ------------------------------------------------------------- */
 
 static void
 on_confirmed(struct waiter *w, struct answer *answer, bool has_joined)
@@ -169,7 +176,7 @@ static bool
 is_stored(struct cache *c, const struct follower *o, bool *may_have)
 {
 	struct blob_row row;
-	bool is_it = !o->ignores_index &&
+	bool is_it = !o->target.is_lost &&
 	    index_find_blob(c->reader, &o->target.digest, &row);
 
 	*may_have = is_it &&

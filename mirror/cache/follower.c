@@ -69,8 +69,7 @@ follower_end(struct follower *f, enum news_kind kind, const struct err *err)
 	post_news(&f->last, f, kind);
 }
 
-/* ---- one reader
- * -------------------------------------------------------------- */
+/* ---- one reader -------------------------------------------------------- */
 
 static void
 reader_leave(struct reader *r)
@@ -136,29 +135,57 @@ reader_swap(struct reader *r, struct stream *s)
 	r->on_event(r, READER_SWAP);
 }
 
-/* Moves to the newer stream.  False: it waits, or was cut. */
-static bool
-reader_move(struct reader *r)
+static void
+reader_cut(struct reader *r)
 {
-	struct stream *s = r->follower->stream;
+	struct err err;
+
+	(void)err_set(&err, ERR_DIGEST_MISMATCH,
+	    "the upstream sent wrong bytes, or a wrong length, and this client "
+	    "had been sent up to offset %llu of them; it may resume",
+	    (unsigned long long)r->position(r));
+	reader_end(r, READER_CUT, &err);
+}
+
+enum move { MOVE_NOW, MOVE_LATER, MOVE_NEVER };
+
+/* May the reader go on from stream S?  Only when all that it has been sent is
+ * the same there, and S was compared with no other than the reader's own. */
+static enum move
+may_move(const struct reader *r, const struct stream *s)
+{
 	bool differs = atomic_load_explicit(&s->differs, memory_order_acquire);
 	uint64_t agreed =
 	    atomic_load_explicit(&s->agreed, memory_order_acquire);
 	uint64_t position = r->position(r);
-	bool is_other_size = r->is_size_told && r->size != s->size;
-	struct err err;
 
-	if (!is_other_size && (position <= agreed || position == r->start)) {
+	if (r->is_size_told && r->size != s->size)
+		return MOVE_NEVER;
+	if (position == r->start)
+		return MOVE_NOW;
+	if (s->serial != r->stream->serial + 1)
+		return MOVE_NEVER;
+	if (position <= agreed)
+		return MOVE_NOW;
+	return differs ? MOVE_NEVER : MOVE_LATER;
+}
+
+/* Moves to the newer stream.  False: it waits, or has left. */
+static bool
+reader_move(struct reader *r)
+{
+	struct stream *s = r->follower->stream;
+
+	switch (may_move(r, s)) {
+	case MOVE_NOW:
 		reader_swap(r, s);
 		return r->follower != NULL;
+	case MOVE_LATER:
+		break;
+	case MOVE_NEVER:
+		reader_cut(r);
+		break;
 	}
-	if (!differs && !is_other_size)
-		return false;
-	(void)err_set(&err, ERR_DIGEST_MISMATCH,
-	    "the upstream sent wrong bytes, or a wrong length, and this client "
-	    "had been sent up to offset %llu of them; it may resume",
-	    (unsigned long long)position);
-	reader_end(r, READER_CUT, &err);
 	return false;
 }
 
@@ -191,8 +218,7 @@ reader_update(struct reader *r)
 		    r, stream_limit(r->stream, r->end, f->is_verified));
 }
 
-/* ---- all readers of a follower
- * -------------------------------------------------- */
+/* ---- all readers of a follower ----------------------------------------- */
 
 static void
 follower_update(struct follower *f)
@@ -229,8 +255,11 @@ follower_finish(struct follower *f)
 	struct reader *r;
 
 	while ((r = TAILQ_FIRST(&f->readers)) != NULL) {
-		if (kind == NEWS_ENDED && r->has_begun)
+		if (kind == NEWS_ENDED && r->has_begun &&
+		    r->stream == f->stream)
 			reader_end(r, READER_ENDED, NULL);
+		else if (kind == NEWS_ENDED && r->has_begun)
+			reader_cut(r); /* the comparison never reached it */
 		else if (kind == NEWS_FAILED)
 			reader_end(
 			    r, r->has_begun ? READER_CUT : READER_FAILED, err);
@@ -259,7 +288,10 @@ deliver_wake(struct letter *l)
 {
 	struct follower *f = container_of(l, struct follower, wake);
 
-	atomic_store_explicit(&f->is_woken, false, memory_order_release);
+	/* An exchange: what was stored before a wake-up that found it set is
+	 * seen now. */
+	(void)atomic_exchange_explicit(
+	    &f->is_woken, false, memory_order_acq_rel);
 	follower_update(f);
 	if (f->is_over)
 		follower_finish(f);
@@ -297,8 +329,7 @@ deliver_news(struct letter *l)
 	}
 }
 
-/* ---- for the api
- * ------------------------------------------------------------------ */
+/* ---- for the api ------------------------------------------------------- */
 
 static struct follower *
 follower_new(struct cache_port *p, const struct target *t, struct err *err)
@@ -347,7 +378,6 @@ reader_attach(struct cache_port *p, struct reader *r, const struct target *t,
 		f = follower_new(p, t, err);
 		if (f == NULL)
 			return -1;
-		f->ignores_index = r->is_lost;
 		f->join.deliver = deliver_join;
 		loop_post(p->cache->origin, &f->join);
 	}

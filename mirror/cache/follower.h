@@ -45,7 +45,6 @@ struct follower {
 	struct cache_port *port;
 	struct target target;
 	uint64_t expected_size; /* from a manifest; 0: not known */
-	bool ignores_index;     /* its file is lost, whatever the index says */
 
 	/* On its way between the loops. */
 	struct letter join; /* serve -> origin */

@@ -188,7 +188,7 @@ step_run(struct gather *g)
 		gather_over(g, FETCH_DONE, NULL);
 	} else {
 		if (result == FETCH_DONE)
-			attempt_taint(&g->attempt, g->endpoint, &err);
+			attempt_exclude(&g->attempt, g->endpoint, &err);
 		else
 			attempt_failed(&g->attempt, g->endpoint, result,
 			    fetch_error(g->fetch));
@@ -200,8 +200,7 @@ step_run(struct gather *g)
 		step_try(g);
 }
 
-/* ---- birth and death
- * ---------------------------------------------------------- */
+/* ---- birth and death --------------------------------------------------- */
 
 void
 gather_start(struct gather *g, const struct gather_spec *spec)

@@ -40,7 +40,8 @@ struct gather_spec {
 	uint64_t patience_ms; /* no new try after this; 0: one round only */
 	uint64_t max_bytes;
 	const struct config_endpoint *only; /* NULL: any */
-	/* Is what came right?  -1: wrong bytes, the endpoint is tainted. */
+	/* Is what came right?  -1: with ERR_DIGEST_MISMATCH the endpoint sent
+	 * wrong bytes and is distrusted; else it failed.  It is not asked again. */
 	int (*accept)(void *arg, struct err *err); /* NULL: always */
 	void (*on_done)(void *arg);
 	void *arg;

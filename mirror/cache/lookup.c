@@ -99,14 +99,13 @@ lookup_list(struct cache_port *p, const struct target *t, enum lookup_list list,
 }
 
 struct shared_fd *
-lookup_open(struct cache_port *p, const struct found *found)
+lookup_open(struct cache_port *p, const struct found *found, struct err *err)
 {
 	struct shared_fd *fd;
-	struct err err;
 
-	fd = blob_open(p->cache->store, &found->digest, found->size, &err);
-	if (fd == NULL)
-		store_quarantine(p->cache->store, &found->digest, err.text);
+	fd = blob_open(p->cache->store, &found->digest, found->size, err);
+	if (fd == NULL && err->code == ERR_NOT_FOUND)
+		store_quarantine(p->cache->store, &found->digest, err->text);
 	return fd;
 }
 

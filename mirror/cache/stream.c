@@ -8,7 +8,7 @@
 #include "common/check.h"
 
 struct stream *
-stream_new(struct shared_fd *fd, uint64_t size, bool is_held)
+stream_new(struct shared_fd *fd, uint64_t size, unsigned serial, bool is_held)
 {
 	struct stream *s = calloc(1, sizeof(*s));
 
@@ -17,6 +17,7 @@ stream_new(struct shared_fd *fd, uint64_t size, bool is_held)
 	atomic_init(&s->refs, 1);
 	s->fd = shared_fd_ref(fd);
 	s->size = size;
+	s->serial = serial;
 	s->is_held = is_held;
 	return s;
 }

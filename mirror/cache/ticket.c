@@ -39,8 +39,7 @@ call_free(struct call *c)
 	free(c);
 }
 
-/* ---- back on the serve loop
- * ---------------------------------------------------- */
+/* ---- back on the serve loop -------------------------------------------- */
 
 static void
 deliver_answer(struct letter *l)
@@ -59,8 +58,7 @@ deliver_answer(struct letter *l)
 		t->on_answer(t);
 }
 
-/* ---- on the origin loop
- * ---------------------------------------------------------- */
+/* ---- on the origin loop ------------------------------------------------ */
 
 static void
 call_back(struct call *c, struct answer *answer)
@@ -101,8 +99,7 @@ deliver_check(struct letter *l)
 	call_back(c, NULL);
 }
 
-/* ---- on the serve loop
- * ------------------------------------------------------------ */
+/* ---- on the serve loop ------------------------------------------------- */
 
 static struct call *
 call_new(struct cache_port *p, enum ask_kind kind, const struct target *target)

@@ -3,8 +3,10 @@
  *
  *	HELLO --> IDLE <--> HEAD --> BODY --> HANDLE --> REPLY --> (next HEAD)
  *	  |                  |        |          |         |
- *	  +------------------+--------+----------+---------+--> LINGER -->
- *CLOSED
+ *	  +------------------+--------+----------+---------+--> LINGER
+ *	                                                          |
+ *	                                                          v
+ *	                                                        CLOSED
  *
  *	HELLO   TLS handshake; waits for the client
  *	IDLE    between requests: holds no turn

@@ -182,7 +182,8 @@ finish_head(struct turn *t, uint64_t length)
 	if (r->is_last || t->x.server->drain != DRAIN_NO)
 		t->closes = true;
 	t->out_max = REPLY_HEAD_BYTES + REPLY_TAIL_BYTES;
-	if (t->x.status != 204 && (t->x.status != 304 || length > 0)) {
+	if (length != REPLY_LENGTH_UNKNOWN && t->x.status != 204 &&
+	    (t->x.status != 304 || length > 0)) {
 		out_add(t, STR("Content-Length: "));
 		out_add_number(t, length);
 		out_add(t, STR("\r\n"));

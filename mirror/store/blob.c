@@ -35,10 +35,10 @@ check_file(int fd, const struct digest *d, uint64_t size, struct err *err)
 		return err_errno(err, ERR_DISK, "can't look at the file of %s",
 		    digest_text(d, text));
 	if (!S_ISREG(st.st_mode))
-		return err_set(err, ERR_DISK, "the file of %s is not a file",
-		    digest_text(d, text));
+		return err_set(err, ERR_NOT_FOUND,
+		    "the file of %s is not a file", digest_text(d, text));
 	if ((uint64_t)st.st_size != size)
-		return err_set(err, ERR_DISK,
+		return err_set(err, ERR_NOT_FOUND,
 		    "the file of %s has %" PRIu64 " bytes, not %" PRIu64,
 		    digest_text(d, text), (uint64_t)st.st_size, size);
 	return 0;
@@ -53,8 +53,10 @@ blob_open(
 	int fd = open_file(s, d);
 
 	if (fd < 0) {
-		(void)err_errno(err, ERR_DISK, "can't open the file of %s",
-		    digest_text(d, text));
+		(void)err_errno(err,
+		    errno == ENOENT || errno == ELOOP ? ERR_NOT_FOUND
+						      : ERR_DISK,
+		    "can't open the file of %s", digest_text(d, text));
 		return NULL;
 	}
 	if (check_file(fd, d, size, err) != 0) {

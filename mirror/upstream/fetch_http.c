@@ -131,7 +131,8 @@ judge_status(struct http *h, int status)
 		(void)fetch_judge(f, FETCH_LIMITED, ERR_UPSTREAM_LIMITED,
 		    "%s says that it is asked too often (429)", h->at);
 	else if (status >= 400 && status < 500)
-		(void)fetch_judge(f, FETCH_REFUSED, ERR_UPSTREAM_STATUS,
+		(void)fetch_judge(f, FETCH_REFUSED,
+		    status == 416 ? ERR_RANGE_INVALID : ERR_UPSTREAM_STATUS,
 		    "%s refuses the request for the %s (%d)", h->at, what,
 		    status);
 	else

@@ -149,7 +149,7 @@ find_blob(struct layout_fetch *l)
 	buf_addz(&l->media_type, "application/octet-stream");
 	if (l->at > 0 && l->at >= l->end) {
 		l->found = FETCH_REFUSED;
-		(void)err_set(&l->err, ERR_UPSTREAM_STATUS,
+		(void)err_set(&l->err, ERR_RANGE_INVALID,
 		    "%s: the blob has no bytes from %llu on", s->endpoint->name,
 		    (unsigned long long)l->at);
 	}

@@ -24,13 +24,12 @@ static int
 set_up(void **state)
 {
 	static struct bench b;
-	static const char yaml[] =
-	    "upstreams:\n"
-	    "  registry.example.com:\n"
-	    "    endpoints:\n"
-	    "      - {url: \"http://one.example\"}\n"
-	    "      - {url: \"http://one.example\"}\n"
-	    "      - {url: \"http://two.example\"}\n";
+	static const char yaml[] = "upstreams:\n"
+				   "  registry.example.com:\n"
+				   "    endpoints:\n"
+				   "      - {url: \"http://one.example\"}\n"
+				   "      - {url: \"http://one.example\"}\n"
+				   "      - {url: \"http://two.example\"}\n";
 	struct err err;
 
 	b.loop = loop_new("test", &err);
@@ -63,8 +62,7 @@ next_index(struct bench *b)
 	const struct config_endpoint *e = NULL;
 	uint64_t wait_ms;
 
-	assert_int_equal(
-	    attempt_next(&b->attempt, &e, &wait_ms), ATTEMPT_GO);
+	assert_int_equal(attempt_next(&b->attempt, &e, &wait_ms), ATTEMPT_GO);
 	return (size_t)(e - b->config->upstreams[0].endpoints);
 }
 
@@ -74,8 +72,8 @@ failed(struct bench *b, size_t i, enum fetch_result result, const char *text)
 	struct err err;
 
 	(void)err_set(&err, ERR_UPSTREAM_DOWN, "%s", text);
-	attempt_failed(&b->attempt, &b->config->upstreams[0].endpoints[i],
-	    result, &err);
+	attempt_failed(
+	    &b->attempt, &b->config->upstreams[0].endpoints[i], result, &err);
 }
 
 static void
@@ -91,8 +89,7 @@ endpoints_come_in_their_order(void **state)
 	failed(b, 1, FETCH_UNREACHABLE, "b");
 	assert_int_equal(next_index(b), 2);
 	failed(b, 2, FETCH_BROKEN, "c");
-	assert_int_equal(
-	    attempt_next(&b->attempt, &e, &wait_ms), ATTEMPT_WAIT);
+	assert_int_equal(attempt_next(&b->attempt, &e, &wait_ms), ATTEMPT_WAIT);
 	assert_in_range(wait_ms, 50, 100);
 	assert_int_equal(next_index(b), 0);
 }
@@ -116,8 +113,7 @@ over_when_all_said_no(void **state)
 
 	failed(b, 0, FETCH_NOT_FOUND, "not there");
 	failed(b, 2, FETCH_NOT_FOUND, "nor there");
-	assert_int_equal(
-	    attempt_next(&b->attempt, &e, &wait_ms), ATTEMPT_OVER);
+	assert_int_equal(attempt_next(&b->attempt, &e, &wait_ms), ATTEMPT_OVER);
 	assert_int_equal(b->attempt.result, FETCH_NOT_FOUND);
 }
 
@@ -142,7 +138,7 @@ wrong_bytes_are_asked_for_once(void **state)
 
 	(void)err_set(&err, ERR_DIGEST_MISMATCH, "wrong");
 	assert_int_equal(next_index(b), 0);
-	attempt_taint(&b->attempt, &all[0], &err);
+	attempt_exclude(&b->attempt, &all[0], &err);
 	assert_true(upstream_is_distrusted(
 	    b->upstreams, &b->config->upstreams[0], &all[0]));
 	attempt_progressed(&b->attempt);

@@ -17,7 +17,7 @@ static struct stream *
 stream_of(bool is_held)
 {
 	struct shared_fd *fd = shared_fd_new(open("/dev/null", O_RDONLY));
-	struct stream *s = stream_new(fd, SIZE, is_held);
+	struct stream *s = stream_new(fd, SIZE, 1, is_held);
 
 	shared_fd_unref(fd);
 	return s;
