@@ -55,6 +55,9 @@ struct traffic_end {
 };
 void traffic_ended(const struct traffic_key *, const struct traffic_end *);
 
+/* A tag was answered that the upstream had confirmed AGE_S ago. */
+void traffic_tag_age(const struct traffic_key *, int64_t age_s);
+
 /* Sums since start of GETs of manifests, tags and blobs, by result. */
 struct traffic_totals {
 	uint64_t requests[RESULT_COUNT];

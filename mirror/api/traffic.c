@@ -91,6 +91,14 @@ traffic_ended(const struct traffic_key *k, const struct traffic_end *end)
 }
 
 void
+traffic_tag_age(const struct traffic_key *k, int64_t age_s)
+{
+	const char *values[] = { k->upstream->name };
+
+	metric_set(metric_cell(M_tag_confirmed_age_seconds, values), age_s);
+}
+
+void
 traffic_totals(struct traffic_totals *out)
 {
 	unsigned i;

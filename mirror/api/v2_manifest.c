@@ -2,6 +2,7 @@
  * v2_manifest.c - manifests, by tag and by digest.
  */
 #include "common/check.h"
+#include "common/clock.h"
 #include "v2_int.h"
 
 static void on_answer(struct ticket *);
@@ -52,6 +53,8 @@ send_manifest(
 	if (open_file(p, found, &fd) != 0)
 		return;
 	pull_count(p, result);
+	if (found->confirmed_at > 0)
+		traffic_tag_age(&p->key, clock_wall_s() - found->confirmed_at);
 	pull_start(p, is_modified ? 200 : 304);
 	pull_content_headers(p, &found->digest, p->route.is_by_digest);
 	pull_stale_header(p);
@@ -73,6 +76,7 @@ found_of_answer(struct pull *p, struct found *found)
 {
 	const struct answer *a = p->ticket.answer;
 
+	found->confirmed_at = p->route.is_by_digest ? 0 : a->confirmed_at;
 	if (a->bytes == NULL)
 		return lookup_answered(p->v2->port, &a->digest, found);
 	found->digest = a->digest;

@@ -59,7 +59,6 @@ bool
 lookup_answered(
     struct cache_port *p, const struct digest *digest, struct found *out)
 {
-	out->confirmed_at = 0;
 	return find_manifest(p, digest, out);
 }
 

@@ -66,7 +66,7 @@ store_new(const struct store_spec *spec)
 	s->bytes_free = bytes_cell("free");
 	s->objects = metric_get(M_store_objects);
 	s->capacity_bytes = metric_get(M_store_capacity_bytes);
-	s->quarantined = metric_get(M_store_quarantined_total);
+	s->quarantined = metric_get(M_corrupt_total);
 	return s;
 }
 

@@ -142,7 +142,7 @@ def test_broken_file_is_a_miss(own, origin, large, damage):
         path.write_bytes(b"")
     answer = own.get(large.target)
     assert (answer.status, answer.ended, answer.body) == (200, WHOLE, large.data)
-    assert own.metric("store_quarantined_total") == 1
+    assert own.metric("corrupt_total") == 1
     assert origin.count(large.pattern) == 2
 
 
