@@ -42,12 +42,12 @@ class Bench:
     # ---- measuring --------------------------------------------------------------
 
     def in_turn(self, what, servers, measure, rounds=None):
-        """A B A B: MEASURE(server) for each, again and again."""
+        """A B A B: MEASURE(server) for each, again and again.  SERVERS may be names."""
         taken = Rounds()
         for number in range(rounds or self.rounds):
             say(f"{self.name}: {what}, round {number + 1}")
             for server in servers:
-                taken.add(server.name, measure(server))
+                taken.add(getattr(server, "name", server), measure(server))
         return taken
 
     def is_wanted(self, what):

@@ -13,9 +13,18 @@ PATIENCE_S = 300
 PIECE = 1 << 20
 
 
+# A registry may keep OCI's manifests from those who don't say that they know them.
+ACCEPT = "application/vnd.oci.image.manifest.v1+json"
+
+
 def get(target, size, method="GET", status=200, fields=""):
     """A line of a plan; SIZE is what Content-Length must say."""
     return f"{method} {target} {status} {size} {fields}".rstrip()
+
+
+def get_manifest(image, method="GET", by_tag=False):
+    return get(image.manifest_target(by_tag), image.manifest.size, method,
+               fields=f"Accept:{ACCEPT}")
 
 
 def plan(path, *lines):
@@ -94,5 +103,4 @@ def verify_image(server, image, tls=None):
     digests = {image.blob_target(blob): blob.digest for blob in image.blobs}
     for by_tag in (False, True):
         digests[image.manifest_target(by_tag)] = image.manifest.digest
-    accept = {"Accept": "application/vnd.oci.image.manifest.v1+json"}
-    verify(server, digests, accept, tls)
+    verify(server, digests, {"Accept": ACCEPT}, tls)

@@ -11,6 +11,10 @@ def number(value):
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}" if value >= 0.1 else f"{value:.3f}"
 
 
+def connections(count):
+    return f"{count:,} connection{'s' if count > 1 else ''}"
+
+
 class Series:
     """One figure over the rounds."""
 
@@ -34,8 +38,8 @@ class Series:
         return Series([mine / theirs for mine, theirs in zip(self.values, other.values)
                        if theirs])
 
-    def plus(self, amount):
-        return Series([value + amount for value in self.values])
+    def minus(self, other):
+        return Series([mine - theirs for mine, theirs in zip(self.values, other.values)])
 
     def times(self, factor):
         return Series([value * factor for value in self.values])

@@ -45,7 +45,8 @@ conn_init(struct conn *c, struct engine *e, void *owner)
 static void
 disconnect(struct conn *c)
 {
-	SSL_free(c->ssl);
+	if (c->ssl != NULL)
+		tls_detach(c->ssl);
 	c->ssl = NULL;
 	if (c->fd >= 0)
 		(void)close(c->fd);
@@ -177,12 +178,21 @@ finish(struct conn *c)
 	e->done(c);
 }
 
+/* Ends the program; the request is named by its first line. */
+static _Noreturn void
+fail(const struct conn *c, const char *what, int64_t got, int64_t wanted)
+{
+	const char *line = c->request->bytes;
+
+	errx(1, "%.*s: %s %lld, expected %lld", (int)strcspn(line, "\r"), line,
+	    what, (long long)got, (long long)wanted);
+}
+
 static void
 take_body(struct conn *c, int64_t n)
 {
 	if (n > c->left)
-		errx(1, "%.60s: the body goes on after its length",
-		    c->request->bytes);
+		fail(c, "bytes after the head:", n, c->left);
 	c->left -= n;
 	c->engine->n_bytes += (uint64_t)n;
 	if (c->left == 0)
@@ -193,12 +203,9 @@ static void
 check_reply(const struct conn *c, const struct reply *r)
 {
 	if (r->status != c->request->status)
-		errx(1, "%.120s: answered %d, expected %d", c->request->bytes,
-		    r->status, c->request->status);
+		fail(c, "status", r->status, c->request->status);
 	if (r->length != c->request->length)
-		errx(1, "%.120s: %lld bytes long, expected %lld",
-		    c->request->bytes, (long long)r->length,
-		    (long long)c->request->length);
+		fail(c, "Content-Length", r->length, c->request->length);
 }
 
 /* Something for read(2) to say. */
@@ -254,8 +261,7 @@ step_body(struct conn *c)
 	if (got < 0 && errno == EAGAIN)
 		return false;
 	if (got <= 0)
-		errx(1, "%.120s: ended %lld bytes before its length",
-		    c->request->bytes, (long long)c->left);
+		fail(c, "ended early, bytes left", c->left, 0);
 	take_body(c, got);
 	return true;
 }
@@ -271,7 +277,7 @@ step_ending(struct conn *c)
 	if (got < 0 && errno == EAGAIN)
 		return;
 	if (got > 0)
-		errx(1, "%.120s: more came after the reply", c->request->bytes);
+		fail(c, "bytes after the reply:", got, 0);
 	disconnect(c);
 	c->state = CONN_IDLE;
 	c->engine->done(c);

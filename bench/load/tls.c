@@ -59,6 +59,13 @@ tls_attach(SSL_CTX *ctx, int fd, bool is_resuming)
 	return ssl;
 }
 
+void
+tls_detach(SSL *ssl)
+{
+	SSL_set_shutdown(ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+	SSL_free(ssl);
+}
+
 /* What OpenSSL says, in the words of read(2). */
 static ssize_t
 result(SSL *ssl, int n)

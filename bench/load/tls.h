@@ -16,6 +16,7 @@ void tls_free(SSL_CTX *);
 
 /* A client's side over FD; with IS_RESUMING the kept session is offered. */
 SSL *tls_attach(SSL_CTX *, int fd, bool is_resuming);
+void tls_detach(SSL *); /* frees it; its session stays good */
 
 /* As read(2) and write(2): -1 with EAGAIN when the socket must be waited for. */
 ssize_t tls_read(SSL *, void *, size_t n);

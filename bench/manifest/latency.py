@@ -56,13 +56,13 @@ class Latency:
         self.fill = content.image("library/fill", FILL[:3] if bench.is_short else FILL)
         self.origin = bench.start(Origin(self.folder / "origin", content))
         content.as_static(self.folder / "static")
-        self.plan = self._plan("app", self.app.manifest_target(), [self.app.manifest])
-        self.files_plan = self._plan("files", None, self.files.layers, self.files)
-        self.fill_plan = self._plan("fill", None, self.fill.layers, self.fill)
+        self.plan = load.plan(self.folder / "app", load.get_manifest(self.app))
+        self.files_plan = self._plan("files", self.files)
+        self.fill_plan = self._plan("fill", self.fill)
 
-    def _plan(self, name, target, blobs, image=None):
+    def _plan(self, name, image):
         return load.plan(self.folder / name, *(
-            load.get(target or image.blob_target(blob), blob.size) for blob in blobs))
+            load.get(image.blob_target(blob), blob.size) for blob in image.layers))
 
     def saturated(self, server):
         return load.load(server, self.plan, "-c", CONNECTIONS, "-d", self.bench.seconds)["rate"]
@@ -105,13 +105,7 @@ def measure(bench):
              for use in (latency.with_ours, latency.with_nginx)]
     rate = round(min(rates) / 2)
     users = {"ours": latency.with_ours, "nginx static": latency.with_nginx}
-
-    class Named:
-        def __init__(self, name):
-            self.name = name
-
-    taken = bench.in_turn("latency", [Named(name) for name in users],
-                          lambda named: users[named.name](latency.beside(rate)))
+    taken = bench.in_turn("latency", users, lambda name: users[name](latency.beside(rate)))
     bench.print(f"GET by digest at {rate:,} requests/s, half of what the slower of the two can "
                 "do, whether they are answered or not: a request's time begins when it was "
                 "due.  Beside it, at the same server: two cold layers filled at once, at full "
