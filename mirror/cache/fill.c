@@ -294,8 +294,7 @@ start_fetch(struct fill *f, struct err *err)
 	f->is_distrusting = upstream_is_distrusted(
 	    f->cache->upstreams, f->target.upstream, f->endpoint);
 	f->front_at_try = draft_front(f->draft);
-	f->endpoints_used |= 1ull
-	    << ((f->endpoint - f->target.upstream->endpoints) & 63);
+	f->endpoints_used |= bit_of(f, f->endpoint);
 	f->fetch = fetch_start(&spec, err);
 	return f->fetch != NULL ? 0 : -1;
 }
@@ -437,6 +436,14 @@ settle_dispute(struct fill *f, const struct err *why)
 	return start_over(f, why);
 }
 
+/* Who brought us on may be asked again at once. */
+static void
+note_progress(struct fill *f)
+{
+	if (draft_front(f->draft) >= f->front_at_try + DRAFT_CHUNK)
+		attempt_progressed(&f->attempt);
+}
+
 /* The fetch ended short of what was wanted: ask again, or elsewhere. */
 static enum step
 try_again(struct fill *f)
@@ -454,8 +461,7 @@ try_again(struct fill *f)
 	if (err.code == ERR_RANGE_INVALID && f->front_at_try > 0)
 		return start_over(f, &err); /* not where we thought it ends */
 	attempt_failed(&f->attempt, f->endpoint, result, &err);
-	if (draft_front(f->draft) - f->front_at_try >= DRAFT_CHUNK)
-		attempt_progressed(&f->attempt);
+	note_progress(f);
 	return fill_move(f, FILL_TRY);
 }
 
@@ -518,6 +524,7 @@ step_body(struct fill *f)
 	if (result != FETCH_DONE)
 		return try_again(f);
 	close_fetch(f); /* a whole answer, but not all that is missing */
+	note_progress(f);
 	return fill_move(f, FILL_TRY);
 }
 
