@@ -6,8 +6,9 @@ import subprocess
 
 from bench.lib import load
 
-FUNCTIONS = 18
-_ROW = re.compile(r"^\s+(\d+\.\d+)%\s+(\S+)\s+(\[[k.]\])\s+(\S+)")
+CALLS, OWN, KERNEL = 12, 10, 8      # so many rows of each
+_ROW = re.compile(r"^\s+(\d+\.\d+)%(?:\s+\d+\.\d+%)?\s+(\[[k.]\])\s+(\S+)")
+_CALL = re.compile(r"^(?:__x64_sys_|__sys_|do_(?=writev$))(\w+)$")
 
 
 def is_possible():
@@ -19,19 +20,45 @@ def is_possible():
 
 
 def top(server, plan_path, folder, *options):
-    """The functions that SERVER spends most time in under this load."""
+    """Where SERVER's time goes under this load: by system call with all that it leads to,
+    and by function."""
     path = folder / "perf.data"
-    argv = ["perf", "record", "-q", "-e", "cpu-clock", "-F", "1999", "-o", path,
+    argv = ["perf", "record", "-q", "-g", "-e", "cpu-clock", "-F", "1999", "-o", path,
             "-p", ",".join(map(str, server.pids)), "--",
             *load.command(server, plan_path, *options)]
     done = subprocess.run([str(word) for word in argv], text=True, capture_output=True)
     if done.returncode:
         raise load.Failed(done.stderr.strip())
-    report = subprocess.run(
-        ["perf", "report", "-i", str(path), "--stdio", "--no-children", "--sort", "dso,symbol"],
-        text=True, capture_output=True).stdout
+    calls = _calls(_report(path, "--children"))
+    functions = _report(path, "--no-children")
     path.unlink()
-    rows = [found.groups() for found in map(_ROW.match, report.splitlines()) if found]
-    kernel = sum(float(row[0]) for row in rows if row[2] == "[k]")
-    lines = [f"{share:>6} %  {where:<20} {name}" for share, where, _, name in rows[:FUNCTIONS]]
-    return (f"{server.name}: {kernel:.0f} % in the kernel\n" + "\n".join(lines))
+    own = [(share, name) for share, where, name in functions if where == "[.]"]
+    kernel = [(share, name) for share, where, name in functions if where == "[k]"]
+    return "\n".join([
+        f"{server.name}: {_sum(kernel):.0f} % in the kernel, {_sum(own):.0f} % outside",
+        _line("calls", calls[:CALLS]), _line("functions outside", own[:OWN]),
+        _line("in the kernel", kernel[:KERNEL])])
+
+
+def _report(path, *options):
+    said = subprocess.run(
+        ["perf", "report", "-i", str(path), "--stdio", "-g", "none", "--sort", "symbol", *options],
+        text=True, capture_output=True).stdout
+    return [found.groups() for found in map(_ROW.match, said.splitlines()) if found]
+
+
+def _calls(functions):
+    """System calls; the compiler leaves one or another of their outer functions out."""
+    shares = {}
+    for share, _, name in functions:
+        if found := _CALL.match(name):
+            shares[found[1]] = max(float(share), shares.get(found[1], 0))
+    return sorted(((share, name) for name, share in shares.items()), reverse=True)
+
+
+def _sum(rows):
+    return sum(float(share) for share, _ in rows)
+
+
+def _line(title, rows):
+    return f"  {title}: " + ", ".join(f"{name} {float(share):.1f}" for share, name in rows)
