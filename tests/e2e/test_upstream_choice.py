@@ -18,7 +18,8 @@ class Town:
         for seed, (name, registry) in enumerate(self.registries.items()):
             made = images.image(size=64, tag="1.0", seed=900 + seed)
             self.tops[name] = made.top
-            for repository in ("lib/app", "library/nginx", "nginx", "one.test/lib/app"):
+            official = "library/nginx" if name == "docker.io" else "nginx"
+            for repository in ("lib/app", official, "one.test/lib/app"):
                 registry.load(repository, made)
             registry.start()
         upstreams = {name: registry_at(registry.url)

@@ -138,7 +138,7 @@ def test_slow_is_not_stalled(start, origin, new_blob):
 
 @pytest.fixture(params=["plain", "tls"])
 def lines(request, start, origin, authority, server_certificate):
-    """(mirror, how to open a line to it) whose upstream fails for good half way."""
+    """(mirror, how to open a line to it); the line's own buffer is small."""
     port = free_port()
     listen = {"address": f"127.0.0.1:{port}"}
     if request.param == "tls":
@@ -147,7 +147,7 @@ def lines(request, start, origin, authority, server_certificate):
     mirror = start({UPSTREAM: registry_at(origin.url)}, listen=[listen],
                    limits={"drain": "1s"})
     tls = trusting(authority) if request.param == "tls" else None
-    return mirror, lambda: Wire(port, tls=tls)
+    return mirror, lambda: Wire(port, tls=tls, receive_buffer=64 << 10)
 
 
 def test_wrong_bytes_end_with_a_fin(lines, origin, large):
@@ -155,11 +155,12 @@ def test_wrong_bytes_end_with_a_fin(lines, origin, large):
     origin.when(large.pattern, wrong_at=0, pause_at=SIZE - 10)
     with line() as wire:
         wire.request(large.target)
-        # Requests behind it lie unread at the mirror when it gives up.
-        for _ in range(10):
-            wire.request("/v2/")
+        # Requests behind it lie unread in the mirror's socket when it gives up.
+        wire.send(b"GET /v2/ HTTP/1.1\r\nHost: x\r\n\r\n" * 2000)
         answer = wire.body(wire.head(), stop_at=MIB)
         _open_gates(origin)
+        # What was sent before is still on its way when the line is ended.
+        mirror.wait_metric("fill_readers_cut_total", 1)
         wire.body(answer)
         assert answer.ended == FIN
         assert MIB <= len(answer.body) < SIZE

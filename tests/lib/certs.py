@@ -17,9 +17,6 @@ class Certificate:
     crt: Path
     key: Path
 
-    def fingerprint(self):
-        return openssl("x509", "-in", self.crt, "-noout", "-fingerprint", "-sha256").strip()
-
     def der(self):
         return openssl("x509", "-in", self.crt, "-outform", "DER")
 
