@@ -60,7 +60,8 @@ class Bench:
         print(text, flush=True)
 
     def table(self, columns, rows):
-        self.print(markdown(columns, rows))
+        if rows:
+            self.print(markdown(columns, rows))
 
     def want(self, what, series, limit, show=None, **how):
         """Notes a figure; SHOW() tells where the time goes if it is missed."""
@@ -69,6 +70,12 @@ class Bench:
         if not figure.is_reached and show and self.is_profiling:
             self.print(f"Missed: {what}.\n\n```\n{show()}\n```\n")
         return figure
+
+    def want_both(self, cost, speed, show):
+        """A cost and a speed, each (what, series, limit); one profile tells of both."""
+        first = self.want(*cost, show)
+        self.want(*speed, show if first.is_reached else None, is_least=True,
+                  is_within_spread=speed[2] < 1)
 
     def end(self):
         if self.wanted:

@@ -8,14 +8,19 @@
 #include <limits.h>
 #include <openssl/err.h>
 
-static SSL_SESSION *kept; /* owned; the newest that can be resumed */
+#define KEPT_MAX 1024
+
+/* Sessions to resume, the newest last; owned.  In TLS 1.3 each is good once. */
+static SSL_SESSION *kept[KEPT_MAX];
+static size_t n_kept;
 
 static int
 keep(SSL *ssl, SSL_SESSION *session)
 {
 	(void)ssl;
-	SSL_SESSION_free(kept);
-	kept = session;
+	if (n_kept == KEPT_MAX)
+		return 0;
+	kept[n_kept++] = session;
 	return 1;
 }
 
@@ -41,8 +46,8 @@ tls_new(void)
 void
 tls_free(SSL_CTX *ctx)
 {
-	SSL_SESSION_free(kept);
-	kept = NULL;
+	while (n_kept > 0)
+		SSL_SESSION_free(kept[--n_kept]);
 	SSL_CTX_free(ctx);
 }
 
@@ -53,8 +58,10 @@ tls_attach(SSL_CTX *ctx, int fd, bool is_resuming)
 
 	if (ssl == NULL || SSL_set_fd(ssl, fd) != 1)
 		errx(2, "no memory for a TLS connection");
-	if (is_resuming && kept != NULL)
-		(void)SSL_set_session(ssl, kept);
+	if (is_resuming && n_kept > 0) {
+		(void)SSL_set_session(ssl, kept[--n_kept]);
+		SSL_SESSION_free(kept[n_kept]);
+	}
 	SSL_set_connect_state(ssl);
 	return ssl;
 }

@@ -2,7 +2,7 @@
  * tls.h - TLS 1.3 for the load generators.
  *
  * Certificates are not looked up in any list: what is measured is the server.
- * A session that can be resumed is kept, and used when asked for.
+ * Sessions that can be resumed are kept, and used when asked for.
  */
 #ifndef BENCH_TLS_H
 #define BENCH_TLS_H
@@ -14,7 +14,7 @@
 SSL_CTX *tls_new(void); /* ends the program when there is none */
 void tls_free(SSL_CTX *);
 
-/* A client's side over FD; with IS_RESUMING the kept session is offered. */
+/* A client's side over FD; with IS_RESUMING a kept session is offered. */
 SSL *tls_attach(SSL_CTX *, int fd, bool is_resuming);
 void tls_detach(SSL *); /* frees it; its session stays good */
 
