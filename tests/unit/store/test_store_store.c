@@ -343,8 +343,7 @@ quarantine(void **state)
 	assert_int_equal(count_files(path_of(f, "quarantine")), 1);
 	store_quarantine(f->store, &p.put.digest, "it is missing");
 	assert_null(commit(f, index_batch_new()));
-	assert_int_equal(
-	    metric_value(metric_get(M_corrupt_total)), 2);
+	assert_int_equal(metric_value(metric_get(M_corrupt_total)), 2);
 	assert_int_equal(count_files(path_of(f, "quarantine")), 1);
 	put_bytes(f, &p, STR("bytes"), false); /* comes back */
 	AWAIT(f, p.n_done == 1);
