@@ -13,6 +13,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/metrics.h"
+#include "fill.h"
 #include "oci/manifest.h"
 #include "tag.h"
 
@@ -391,6 +392,35 @@ is_here(struct ask *a)
 	return is_it;
 }
 
+/* A blob that is verified, but not in the index yet, is as good as stored. */
+static uint64_t
+size_of_verified_fill(struct ask *a)
+{
+	const struct fill *fill =
+	    map_find(a->cache->fills, &a->digest, digest_key_size(&a->digest));
+
+	if (fill == NULL || !fill_is_open_to(fill, &a->target))
+		return 0;
+	return fill_verified_size(fill);
+}
+
+static enum ask_step
+begin_blob(struct ask *a)
+{
+	uint64_t size = size_of_verified_fill(a);
+	struct answer *answer;
+
+	if (size == 0) {
+		(void)digest_text(&a->digest, a->reference);
+		return ask_upstream(a, FETCH_BLOB, true, accept_blob_head);
+	}
+	answer = stored_answer(&a->digest, clock_wall_s(), false);
+	if (answer != NULL)
+		answer->size = size;
+	ask_answer(a, answer);
+	return ask_done(a);
+}
+
 /* Stored, but brought in by another repository. */
 static bool
 is_elsewhere(struct ask *a)
@@ -423,8 +453,7 @@ content_begin(struct ask *a)
 		(void)digest_text(&a->digest, a->reference);
 		return ask_upstream(a, FETCH_MANIFEST, true, NULL);
 	case ASK_BLOB:
-		(void)digest_text(&a->digest, a->reference);
-		return ask_upstream(a, FETCH_BLOB, true, accept_blob_head);
+		return begin_blob(a);
 	case ASK_TAGS:
 	case ASK_REFERRERS:
 	case ASK_KIND_COUNT:

@@ -127,6 +127,12 @@ fill_is_open_to(const struct fill *f, const struct target *t)
 	return is_open;
 }
 
+uint64_t
+fill_verified_size(const struct fill *f)
+{
+	return f->is_verified ? draft_size(f->draft) : 0;
+}
+
 void
 fill_follow(struct fill *f, struct follower *o, bool has_joined)
 {
