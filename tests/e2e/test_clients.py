@@ -87,6 +87,7 @@ def test_second_pull_is_all_hits(site, containerd):
     image = f"{UPSTREAM}/lib/multi:1.0"
     good(containerd.pull(image, "--platform", "linux/amd64"))
     containerd.forget()
+    site.mirror.restart()
     before, scraped = site.tap.bytes_down, site.mirror.metrics()
     good(containerd.pull(image, "--platform", "linux/amd64"))
     assert site.tap.bytes_down == before

@@ -31,13 +31,6 @@ def ruled(start, origin):
     return launch
 
 
-def settle(mirror):
-    """Until all is written down: an answer may be out before it is, and who
-    asks meanwhile gets the same one."""
-    mirror.stop()
-    mirror.start()
-
-
 def digest_of(answer):
     assert answer.status == 200, answer
     return answer["Docker-Content-Digest"]
@@ -46,7 +39,7 @@ def digest_of(answer):
 def test_a_fresh_tag_is_not_asked_again(ruled, origin, app):
     mirror = ruled(ttl="1h")
     assert digest_of(mirror.get(TARGET)) == app.top
-    settle(mirror)
+    mirror.restart()
     origin.forget()
     for _ in range(5):
         assert digest_of(mirror.get(TARGET)) == app.top
@@ -58,7 +51,7 @@ def test_a_fresh_tag_is_not_asked_again(ruled, origin, app):
 def test_an_old_tag_is_confirmed_by_head(ruled, origin, app):
     mirror = ruled(ttl="0s")
     mirror.get(TARGET)
-    settle(mirror)
+    mirror.restart()
     origin.forget()
     wait_until(lambda: digest_of(mirror.get(TARGET)) == app.top
                and origin.count("HEAD .*manifests/1.0") == 3)
@@ -96,7 +89,7 @@ def test_stale_with_a_warning(ruled, origin, app, how):
     mirror = ruled(ttl="0s", stale="1h")
     fresh = mirror.get(TARGET)
     assert fresh["Warning"] is None
-    settle(mirror)
+    mirror.restart()
     if how == "down":
         origin.stop()
     else:
@@ -112,7 +105,7 @@ def test_stale_with_a_warning(ruled, origin, app, how):
 def test_too_old_to_be_stale(ruled, origin, app, how):
     mirror = ruled(ttl="0s", stale="0s")
     mirror.get(TARGET)
-    settle(mirror)
+    mirror.restart()
     if how == "down":
         origin.stop()
     else:
@@ -127,7 +120,7 @@ def test_a_tag_that_is_gone_is_gone(ruled, origin, app):
     """404 is an answer, not a failure: nothing stale is served."""
     mirror = ruled(ttl="0s", stale="1h")
     mirror.get(TARGET)
-    settle(mirror)
+    mirror.restart()
     del origin.repositories["lib/app"].tags["1.0"]
     assert mirror.get(TARGET).status == 404
 
@@ -135,7 +128,7 @@ def test_a_tag_that_is_gone_is_gone(ruled, origin, app):
 def test_fresh_again_when_the_upstream_is_back(ruled, origin, app):
     mirror = ruled(ttl="0s", stale="1h")
     mirror.get(TARGET)
-    settle(mirror)
+    mirror.restart()
     origin.stop()
     assert mirror.get(TARGET)["Warning"]
     origin.start()
@@ -162,7 +155,7 @@ def test_the_first_rule_that_matches_counts(start, origin, app):
     origin.repositories["lib/app"].tags["v1"] = app.top
     mirror.get(TARGET)
     mirror.get("/v2/lib/app/manifests/v1")
-    settle(mirror)
+    mirror.restart()
     origin.forget()
     wait_until(lambda: mirror.get(TARGET) and mirror.get("/v2/lib/app/manifests/v1")
                and origin.count("HEAD .*manifests/1.0") >= 3)
@@ -182,14 +175,14 @@ def test_an_immutable_tag_that_moves(ruled, origin, app):
                what="the move to be counted")
     told = [line for line in mirror.log().splitlines() if first in line and moved in line]
     assert len(told) == 1 and '"warn"' in told[0]
-    settle(mirror)
+    mirror.restart()
     assert digest_of(mirror.get(TARGET)) == first
 
 
 def test_an_immutable_tag_needs_no_upstream(ruled, origin, app):
     mirror = ruled(immutable=True, ttl="0s", stale="0s")
     mirror.get(TARGET)
-    settle(mirror)
+    mirror.restart()
     origin.stop()
     for _ in range(3):
         answer = mirror.get(TARGET)
@@ -205,7 +198,7 @@ def test_many_ask_once(ruled, origin, app, is_cold):
     mirror = ruled(ttl="0s")
     if not is_cold:
         mirror.get(TARGET)
-        settle(mirror)
+        mirror.restart()
     origin.forget()
     gate = Gate()
     origin.when("manifests/1.0", before=gate)

@@ -59,6 +59,7 @@ def test_plain_registry(start, tmp_path, shelf):
         mirror = start({UPSTREAM: registry_at(f"http://127.0.0.1:{tap.port}")})
         check_pull(mirror, shelf)
         check_unknown(mirror)
+        mirror.restart()
         before = tap.bytes_down
         check_pull(mirror, shelf)
         assert tap.bytes_down == before
@@ -175,6 +176,7 @@ def test_another_railhead(start, origin, shelf):
     lower = start({UPSTREAM: registry_at(f"http://127.0.0.1:{upper.port}")})
     check_pull(lower, shelf)
     check_referrers(lower, shelf["lib/multi"])
+    lower.restart()
     asked = len(origin.seen)
     check_pull(lower, shelf)
     assert len(origin.seen) == asked

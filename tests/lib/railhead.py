@@ -93,6 +93,12 @@ class Railhead:
             self.check_log()
             assert status in (0, None), f"railhead ended with {status}:\n{self.log()[-4000:]}"
 
+    def restart(self):
+        """Until all is written down: an answer may be out before it is, and
+        who asks meanwhile is answered by what is still under way."""
+        self.stop()
+        self.start()
+
     def kill(self):
         self.daemon.kill()
         self.check_log()
