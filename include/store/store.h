@@ -77,8 +77,10 @@ struct store_put {
 };
 void store_put(struct store *, struct store_put *); /* any loop */
 
-/* Sets a file aside and forgets it in the index: it was found missing, short
- * or corrupt.  Counted and logged there.  Any thread; returns at once. */
-void store_quarantine(struct store *, const struct digest *, const char *why);
+/* Sets a file aside and forgets it in the index: it was found missing, or of
+ * another size than SIZE.  One that has come anew meanwhile stays.  Counted and
+ * logged there.  Any thread; returns at once. */
+void store_quarantine(
+    struct store *, const struct digest *, uint64_t size, const char *why);
 
 #endif

@@ -474,9 +474,8 @@ step_head(struct fill *f)
 		return try_again(f);
 	if (!f->has_head && now_ms(f) >= deadline_ms(f)) {
 		(void)err_set(&err, ERR_TIMED_OUT,
-		    "%s: no answer from %s within %u s; try again",
-		    f->target.scope, f->endpoint->name,
-		    fill_patience_ms(f) / 1000);
+		    "%s: no answer from %s in time; try again", f->target.scope,
+		    f->endpoint->name);
 		return fill_fail(f, &err);
 	}
 	if (!f->has_head)

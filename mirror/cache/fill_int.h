@@ -38,7 +38,7 @@ struct fill {
 	struct draft *draft;    /* owned: the one being written */
 	struct draft *rejected; /* owned: the one before, with wrong bytes */
 	unsigned n_drafts;
-	bool has_streamed;       /* readers were told of a stream */
+	bool has_streamed;       /* readers may have been sent bytes */
 	uint64_t endpoints_used; /* of this draft: a bit each */
 	struct stream *stream;   /* counted; NULL until the size is known */
 	TAILQ_HEAD(, follower) followers;

@@ -33,6 +33,7 @@ fill_tell_front(struct fill *f)
 		readable = front;
 	if (f->stream->is_held || f->is_distrusting)
 		return;
+	f->has_streamed = f->has_streamed || readable > 0;
 	atomic_store_explicit(
 	    &f->stream->readable, readable, memory_order_release);
 	tell_grown(f);
@@ -64,7 +65,6 @@ fill_tell_stream(struct fill *f, struct err *err)
 	if (f->stream == NULL)
 		return err_set(err, ERR_NO_MEMORY,
 		    "no memory for the readers of a blob; try again");
-	f->has_streamed = true;
 	TAILQ_FOREACH (o, &f->followers, link)
 		follower_stream(o, f->stream, o->has_joined_fill);
 	fill_tell_front(f);
@@ -137,7 +137,8 @@ void
 fill_follow(struct fill *f, struct follower *o, bool has_joined)
 {
 	o->has_joined_fill = has_joined;
-	if (f->named_size == 0 && f->expected_size == 0)
+	if (f->named_size == 0 && f->expected_size == 0 &&
+	    strcmp(o->target.scope, f->target.scope) == 0)
 		f->named_size = f->expected_size = o->expected_size;
 	f->patient_until_ms =
 	    loop_now_ms(f->cache->origin) + fill_patience_ms(f);

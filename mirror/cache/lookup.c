@@ -104,7 +104,8 @@ lookup_open(struct cache_port *p, const struct found *found, struct err *err)
 
 	fd = blob_open(p->cache->store, &found->digest, found->size, err);
 	if (fd == NULL && err->code == ERR_NOT_FOUND)
-		store_quarantine(p->cache->store, &found->digest, err->text);
+		store_quarantine(
+		    p->cache->store, &found->digest, found->size, err->text);
 	return fd;
 }
 

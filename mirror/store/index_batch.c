@@ -39,7 +39,7 @@ index_batch_only_missing(struct index_batch *b)
 }
 
 void
-index_batch_before(struct index_batch *b, void (*fn)(void *arg), void *arg)
+index_batch_before(struct index_batch *b, bool (*fn)(void *arg), void *arg)
 {
 	b->before = fn;
 	b->before_arg = arg;

@@ -80,7 +80,7 @@ struct index_batch {
 	size_t n_ops;
 	enum err_code refused; /* why it can't be committed; ERR_NONE */
 	bool only_missing;
-	void (*before)(void *arg);
+	bool (*before)(void *arg);
 	void *before_arg;
 	struct loop *home; /* borrowed; outlives us */
 	index_done_fn *done;

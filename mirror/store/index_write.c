@@ -279,9 +279,12 @@ commit_group(struct index *ix, struct index_batch *first)
 	struct err err = { .code = ERR_NONE };
 	int rc;
 
-	for (b = first; b != NULL; b = b->next)
-		if (b->before != NULL)
-			b->before(b->before_arg);
+	for (b = first; b != NULL; b = b->next) {
+		if (b->before != NULL && !b->before(b->before_arg)) {
+			buf_reset(&b->ops);
+			b->n_ops = 0;
+		}
+	}
 	rc = write_group(&g, first);
 	if (rc == 0)
 		publish(&g);

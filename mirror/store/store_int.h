@@ -95,8 +95,9 @@ err_checked int index_commit_wait(
 void index_batch_only_missing(struct index_batch *);
 /* The index has rows for all that is in blobs/. */
 void index_batch_built(struct index_batch *);
-/* FN runs on the index's thread, before the transaction. */
-void index_batch_before(struct index_batch *, void (*fn)(void *arg), void *arg);
+/* FN runs on the index's thread, before the transaction; false: nothing of the
+ * batch is written after all. */
+void index_batch_before(struct index_batch *, bool (*fn)(void *arg), void *arg);
 
 /* ---- rebuild.c ---------------------------------------------------------- */
 

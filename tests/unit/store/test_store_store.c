@@ -334,14 +334,17 @@ quarantine(void **state)
 
 	put_bytes(f, &p, STR("bytes"), false);
 	AWAIT(f, p.n_done == 1);
-	store_quarantine(f->store, &p.put.digest, "it is short");
+	store_quarantine(f->store, &p.put.digest, 5, "it was short");
+	assert_null(commit(f, index_batch_new()));
+	assert_stored(f, "bytes", 5); /* it has come anew meanwhile */
+	store_quarantine(f->store, &p.put.digest, 99, "it is short");
 	assert_null(commit(f, index_batch_new()));
 	r = index_reader_new(f->store, &err);
 	assert_false(index_find_blob(r, &p.put.digest, &blob));
 	index_reader_free(r);
 	assert_false(is_there(blob_path(f, &p.put.digest)));
 	assert_int_equal(count_files(path_of(f, "quarantine")), 1);
-	store_quarantine(f->store, &p.put.digest, "it is missing");
+	store_quarantine(f->store, &p.put.digest, 5, "it is missing");
 	assert_null(commit(f, index_batch_new()));
 	assert_int_equal(metric_value(metric_get(M_corrupt_total)), 2);
 	assert_int_equal(count_files(path_of(f, "quarantine")), 1);
