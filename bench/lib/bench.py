@@ -80,6 +80,8 @@ class Bench:
     def end(self):
         if self.wanted:
             self.table(WANTED_COLUMNS, [figure.row() for figure in self.wanted])
+        if self.is_short:
+            return      # that is no result
         RESULTS.mkdir(parents=True, exist_ok=True)
         (RESULTS / f"{self.name}.json").write_text(json.dumps({
             "name": self.name, "machine": machine.line(), "rounds": self.rounds,

@@ -7,7 +7,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from bench.lib import ROOT
+from lib.railhead import BINARY
 
 
 def _version(*argv):
@@ -15,16 +15,16 @@ def _version(*argv):
     return (re.search(r"\d+\.\d+[\w.+-]*", done.stdout + done.stderr) or [""])[0]
 
 
-def _commit():
-    said = subprocess.run(["git", "describe", "--always", "--dirty", "--exclude=*"], cwd=ROOT,
-                          text=True, capture_output=True)
-    return said.stdout.strip() or "no checkout"
+def _railhead():
+    """What is measured, which need not be what the checkout holds by now."""
+    said = subprocess.run([BINARY, "version"], text=True, capture_output=True).stdout
+    return " ".join(said.split("\n")[0].split())
 
 
 def line():
     cpu = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
     memory = int(re.search(r"MemTotal:\s+(\d+)", Path("/proc/meminfo").read_text())[1])
-    return (f"{time.strftime('%Y-%m-%d %H:%M UTC', time.gmtime())}, commit {_commit()}, "
+    return (f"{time.strftime('%Y-%m-%d %H:%M UTC', time.gmtime())}, {_railhead()}, "
             f"{os.cpu_count()} × {cpu[1] if cpu else platform.machine()}, "
             f"{memory / (1 << 20):.0f} GiB, Linux {platform.release()}, "
             f"nginx {_version('nginx', '-v')}, "

@@ -7,7 +7,7 @@ import subprocess
 from bench.lib import load
 
 CALLS, OWN, KERNEL = 12, 10, 8      # so many rows of each
-_ROW = re.compile(r"^\s+(\d+\.\d+)%(?:\s+\d+\.\d+%)?\s+(\[[k.]\])\s+(\S+)")
+_ROW = re.compile(r"^\s+(\d+\.\d+)%(?:\s+\d+\.\d+%)?\s+(\S+)\s+(\[[k.]\])\s+(\S+)")
 _CALL = re.compile(r"^(?:__x64_sys_|__sys_|do_(?=writev$))(\w+)$")
 
 
@@ -32,8 +32,7 @@ def top(server, plan_path, folder, *options):
     calls = _calls(_report(path, "--children"))
     functions = _report(path, "--no-children")
     path.unlink()
-    own = [(share, name) for share, where, name in functions if where == "[.]"]
-    kernel = [(share, name) for share, where, name in functions if where == "[k]"]
+    own, kernel = _by_name(functions, "[.]"), _by_name(functions, "[k]")
     return "\n".join([
         f"{server.name}: {_sum(kernel):.0f} % in the kernel, {_sum(own):.0f} % outside",
         _line("calls", calls[:CALLS]), _line("functions outside", own[:OWN]),
@@ -42,23 +41,34 @@ def top(server, plan_path, folder, *options):
 
 def _report(path, *options):
     said = subprocess.run(
-        ["perf", "report", "-i", str(path), "--stdio", "-g", "none", "--sort", "symbol", *options],
+        ["perf", "report", "-i", str(path), "--stdio", "-g", "none", "--sort", "dso,symbol",
+         *options],
         text=True, capture_output=True).stdout
     return [found.groups() for found in map(_ROW.match, said.splitlines()) if found]
+
+
+def _by_name(functions, where):
+    """Functions without a name count as their library."""
+    shares = {}
+    for share, library, place, name in functions:
+        if place == where:
+            name = library if name.startswith("0x") else name
+            shares[name] = shares.get(name, 0) + float(share)
+    return sorted(((share, name) for name, share in shares.items()), reverse=True)
 
 
 def _calls(functions):
     """System calls; the compiler leaves one or another of their outer functions out."""
     shares = {}
-    for share, _, name in functions:
+    for share, _, _, name in functions:
         if found := _CALL.match(name):
             shares[found[1]] = max(float(share), shares.get(found[1], 0))
     return sorted(((share, name) for name, share in shares.items()), reverse=True)
 
 
 def _sum(rows):
-    return sum(float(share) for share, _ in rows)
+    return sum(share for share, _ in rows)
 
 
 def _line(title, rows):
-    return f"  {title}: " + ", ".join(f"{name} {float(share):.1f}" for share, name in rows)
+    return f"  {title}: " + ", ".join(f"{name} {share:.1f}" for share, name in rows)
