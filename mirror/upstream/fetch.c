@@ -17,6 +17,8 @@
 
 #define TEXT_MAX_BYTES (16u << 10)
 
+#define FETCH_WORTH_BYTES (64u << 10) /* who sent that much is alive */
+
 /* ---- words ------------------------------------------------------------- */
 
 const char *
@@ -102,6 +104,8 @@ fetch_end(struct fetch *f)
 	check(f->state != FETCH_HAS_ENDED && fetch_is_judged(f));
 	check(!f->is_closed);
 	f->state = FETCH_HAS_ENDED;
+	if (f->received >= FETCH_WORTH_BYTES) /* a bad line, not a dead end */
+		breaker_succeeded(&f->endpoint->breaker);
 	endpoint_ended(
 	    f->endpoint, f->upstreams, f->result, &f->err, f->retry_after_ms);
 	f->refs++;

@@ -60,12 +60,16 @@ def test_cut_is_resumed(own, origin, large, how, at):
 
 
 def test_cut_many_times(own, origin, large):
-    """As long as it goes forward it goes on."""
+    """As long as it goes forward it goes on, and at once: a line that breaks is
+    no endpoint that is down."""
     for at in range(SIZE - MIB // 2, 0, -MIB // 2):
         origin.when(large.pattern, times=1, cut_at=at)
     answer = own.get(large.target)
     assert (answer.ended, answer.body) == (WHOLE, large.data)
     assert origin.bytes("GET") == SIZE
+    rests = [line for line in own.log().splitlines()
+             if large.blob in line and '"to":"rest"' in line]
+    assert not rests
 
 
 def test_resumed_where_ranges_are_ignored(own, origin, large):
