@@ -7,7 +7,7 @@
  *
  *	quota_read(text of last time)       at start
  *	quota_wants()  -> write quota_text() to disk -> quota_written()
- *	quota_may(), quota_take()           as bytes come
+ *	quota_may(), quota_spend()           as bytes come
  *
  * The month begins at local midnight of the day `resets_on`.  A clock that is
  * set back begins no month anew.  Pure arithmetic on the caller's clock.
@@ -48,14 +48,17 @@ void quota_set(struct quota *, const struct config_link *, int64_t wall_s);
  * what may not have been.  -1: it is not such a text. */
 err_checked int quota_read(
     struct quota *, struct str text, int64_t wall_s, struct err *err);
+/* Nobody knows what was spent: all of it, and nothing is written down. */
+void quota_lose(struct quota *);
 
 bool quota_is_on(const struct quota *);
 /* Has a new month begun?  Call now and then. */
 void quota_look(struct quota *, int64_t wall_s);
 enum quota_answer quota_may(const struct quota *, enum link_class);
-void quota_take(struct quota *, uint64_t micro);
+void quota_spend(struct quota *, uint64_t micro);
 uint64_t quota_left(const struct quota *);
 
+bool quota_is_due(const struct quota *); /* will quota_wants() say yes? */
 /* Is there something to be written?  Then OUT is it; quota_written() follows
  * when it is on the disk, with IS_WRITTEN false when it could not be. */
 bool quota_wants(struct quota *, char out[QUOTA_TEXT_MAX]);

@@ -310,7 +310,7 @@ link_take(struct link_flow *f, size_t n, uint64_t now_us)
 	if (f->class == CLASS_PREWARM)
 		bucket_take(&l->prewarm, (int64_t)micro, now_us);
 	if (quota_is_on(&l->quota))
-		quota_take(&l->quota, micro);
+		quota_spend(&l->quota, micro);
 	f->had += n;
 	l->took_us[f->class] = now_us;
 	count_use(l, f->class, micro / MICRO, now_us);

@@ -125,7 +125,7 @@ quota_may(const struct quota *q, enum link_class class)
 }
 
 void
-quota_take(struct quota *q, uint64_t micro)
+quota_spend(struct quota *q, uint64_t micro)
 {
 	q->part += micro;
 	q->spent += q->part / MICRO;
@@ -146,13 +146,20 @@ advance(const struct quota *q)
 }
 
 bool
+quota_is_due(const struct quota *q)
+{
+	return quota_is_on(q) && q->asked == 0 &&
+	    q->spent + advance(q) / 2 >= q->written &&
+	    q->written < q->link->quota_bytes + PIECE_MAX;
+}
+
+bool
 quota_wants(struct quota *q, char out[QUOTA_TEXT_MAX])
 {
 	int64_t year;
 	int month, day;
 
-	if (!quota_is_on(q) || q->asked > 0 ||
-	    q->spent + advance(q) / 2 < q->written)
+	if (!quota_is_due(q))
 		return false;
 	q->asked = q->spent + advance(q);
 	q->asked_month = q->month;
@@ -191,4 +198,10 @@ quota_read(struct quota *q, struct str text, int64_t wall_s, struct err *err)
 	q->part = 0;
 	adopt_day(q, wall_s);
 	return 0;
+}
+
+void
+quota_lose(struct quota *q)
+{
+	q->spent = q->written = INT64_MAX;
 }

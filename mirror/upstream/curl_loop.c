@@ -164,6 +164,18 @@ curl_loop_remove(struct curl_loop *c, CURL *easy)
 	check(curl_multi_remove_handle(c->multi, easy) == CURLM_OK);
 }
 
+CURLcode
+curl_loop_resume(struct curl_loop *c, CURL *easy)
+{
+	CURLcode code;
+
+	check(!c->is_inside);
+	c->is_inside = true;
+	code = curl_easy_pause(easy, CURLPAUSE_CONT);
+	c->is_inside = false;
+	return code;
+}
+
 bool
 curl_loop_is_inside(const struct curl_loop *c)
 {

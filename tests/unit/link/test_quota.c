@@ -40,7 +40,7 @@ spend(enum link_class class, uint64_t most)
 	while (n < most && quota_may(&quota, class) != QUOTA_NO) {
 		write_down();
 		assert_int_equal(quota_may(&quota, class), QUOTA_YES);
-		quota_take(&quota, PIECE * MICRO);
+		quota_spend(&quota, PIECE * MICRO);
 		n += PIECE;
 	}
 	return n;
