@@ -558,6 +558,7 @@ main(int argc, char **argv)
 		{ "serve", "run the mirror", cli_serve },
 		{ "check", "test a configuration without starting", cli_check },
 		{ "status", "how a running mirror is doing", cli_status },
+		{ "links", "what the links carry; change one", cli_links },
 		{ "hosts", "write what points clients at a mirror", cli_hosts },
 		{ "version", "print the version", cli_version },
 		{ NULL, NULL, NULL },

@@ -13,7 +13,6 @@
 #define DAY_S 86400
 #define PIECE_MAX (64u << 10) /* of what is taken at once */
 #define ADVANCE_MIN (256u << 10)
-#define ADVANCE_MAX (64u << 20)
 #define HEAD "railhead quota 1 month "
 
 /* ---- months ------------------------------------------------------------- */
@@ -134,14 +133,15 @@ quota_spend(struct quota *q, uint64_t micro)
 
 /* ---- what is written down ----------------------------------------------- */
 
-/* A second's worth of the link, as far as that is a small portion. */
+/* A second's worth of the link, as far as that is a small portion of the
+ * quota: it is what a crash costs. */
 static uint64_t
 advance(const struct quota *q)
 {
-	uint64_t bytes = q->link->rate;
+	uint64_t bytes = q->link->rate, most = q->link->quota_bytes / 256;
 
-	if (bytes > ADVANCE_MAX)
-		bytes = ADVANCE_MAX;
+	if (bytes > most)
+		bytes = most;
 	return bytes < ADVANCE_MIN ? ADVANCE_MIN : bytes;
 }
 

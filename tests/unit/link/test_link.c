@@ -367,7 +367,7 @@ a_spent_quota(void **state)
 		}
 		pass(SECOND / 10);
 	}
-	assert_in_range(n, 10, 60);
+	assert_in_range(n, 20, 160);
 	is_near(
 	    (took(CLASS_PULL) + took(CLASS_PREWARM)) * 105 / 100, 20 << 20, 2);
 	assert_true(
