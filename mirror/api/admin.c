@@ -267,9 +267,10 @@ is_at(const struct admin_route *route, struct str path)
 
 	if (!str_ends(front, STR("/")))
 		return str_eq(path, front);
+	if (!str_starts(path, front))
+		return false;
 	rest = str_from(path, front.n);
-	return str_starts(path, front) && rest.n > 0 &&
-	    str_index(rest, '/') == rest.n;
+	return rest.n > 0 && str_index(rest, '/') == rest.n;
 }
 
 static const struct admin_route *

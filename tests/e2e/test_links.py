@@ -190,6 +190,8 @@ def test_roles_and_nonsense(start, origin, tmp_path):
     read, operate = tmp_path / "read", tmp_path / "operate"
     read.write_text("reader-0123456789\n")
     operate.write_text("operator-0123456789\n")
+    for path in ["/v1/links/", "/v1/links/wan/x", "/v1/link", "/v1/links/lte"]:
+        assert mirror.admin(path, "PATCH", "operator-0123456789").status in (400, 404, 405)
     change = ["--link", "wan", "--rate", "4Mbit", "--token-file"]
     assert links(mirror, "--token-file", read).returncode == 0
     refused = links(mirror, *change, read)
