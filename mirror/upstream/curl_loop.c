@@ -116,9 +116,13 @@ on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *watch)
 {
 	struct curl_loop *c = arg;
 	struct socket_watch *s = watch;
+	struct hop *hop = NULL;
 	unsigned want = 0;
 
-	(void)easy;
+	if (curl_easy_getinfo(easy, CURLINFO_PRIVATE, &hop) == CURLE_OK &&
+	    hop != NULL)
+		hop_at_socket(
+		    hop, what == CURL_POLL_REMOVE ? CURL_SOCKET_BAD : fd);
 	if (what == CURL_POLL_REMOVE) {
 		socket_forget(c, s);
 		return 0;

@@ -32,8 +32,10 @@ struct hop {
 	bool was_stopped;
 	uint64_t connect_ms;
 	uint64_t total_ms;
-	size_t kernel_bytes;     /* 0: as the kernel likes */
-	curl_socket_t fd;        /* of the connection; CURL_SOCKET_BAD: none */
+	size_t kernel_bytes; /* 0: as the kernel likes */
+	curl_socket_t fd;    /* CURL_SOCKET_BAD: libcurl watches none now */
+	curl_socket_t sized_fd;
+	size_t sized_bytes;      /* what sized_fd was given */
 	char origin[ORIGIN_MAX]; /* whom we ask */
 	int (*on_head)(void *arg);
 	int (*on_bytes)(void *arg, const void *, size_t);
@@ -118,22 +120,17 @@ on_new_socket(void *arg, curl_socket_t fd, curlsocktype purpose)
 	return CURL_SOCKOPT_OK;
 }
 
-/* A connection is there, new or used before; the request is not yet sent. */
-static int
-on_connected(void *arg, char *to, char *from, int to_port, int from_port)
+/* A paused transfer's socket goes and comes back; nothing is new then. */
+void
+hop_at_socket(struct hop *h, curl_socket_t fd)
 {
-	struct hop *h = arg;
-
-	(void)to;
-	(void)from;
-	(void)to_port;
-	(void)from_port;
-	if (curl_easy_getinfo(h->easy, CURLINFO_ACTIVESOCKET, &h->fd) !=
-	    CURLE_OK)
-		h->fd = CURL_SOCKET_BAD;
-	if (h->fd != CURL_SOCKET_BAD)
-		set_receive(h->fd, h->kernel_bytes);
-	return CURL_PREREQFUNC_OK;
+	h->fd = fd;
+	if (fd == CURL_SOCKET_BAD ||
+	    (fd == h->sized_fd && h->kernel_bytes == h->sized_bytes))
+		return;
+	set_receive(fd, h->kernel_bytes);
+	h->sized_fd = fd;
+	h->sized_bytes = h->kernel_bytes;
 }
 
 void
@@ -142,8 +139,7 @@ hop_set_receive(struct hop *h, size_t n)
 	if (n == h->kernel_bytes || h->end != HOP_RUNNING)
 		return;
 	h->kernel_bytes = n;
-	if (h->fd != CURL_SOCKET_BAD)
-		set_receive(h->fd, n);
+	hop_at_socket(h, h->fd);
 }
 
 /* ---- how it ended ------------------------------------------------------ */
@@ -307,8 +303,6 @@ hop_set_connection(struct hop *h, const struct hop_spec *spec)
 	SET(CURLOPT_TCP_KEEPALIVE, 1L);
 	SET(CURLOPT_SOCKOPTFUNCTION, on_new_socket);
 	SET(CURLOPT_SOCKOPTDATA, h);
-	SET(CURLOPT_PREREQFUNCTION, on_connected);
-	SET(CURLOPT_PREREQDATA, h);
 	SET(CURLOPT_PROXY, spec->proxy == NULL ? "" : spec->proxy);
 	SET(CURLOPT_NOPROXY, "");
 	SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
@@ -343,7 +337,7 @@ hop_start(const struct hop_spec *spec, struct err *err)
 		h->connect_ms = spec->connect_ms;
 		h->total_ms = spec->total_ms;
 		h->kernel_bytes = spec->kernel_bytes;
-		h->fd = CURL_SOCKET_BAD;
+		h->fd = h->sized_fd = CURL_SOCKET_BAD;
 		h->on_head = spec->on_head;
 		h->on_bytes = spec->on_bytes;
 		h->on_end = spec->on_end;
