@@ -211,13 +211,33 @@ label_valid(struct str s)
 }
 
 static int
+load_zone(struct config_reader *r, const struct yaml_node *node,
+    struct config_link *link)
+{
+	struct zone *zone = config_take(r, 1, sizeof(*zone));
+	struct err err;
+
+	if (zone == NULL)
+		return -1;
+	link->zone = zone;
+	if (zone_load(zone, link->timezone, &err) == 0)
+		return 0;
+	return config_mistake(
+	    r, yaml_find(node, "timezone"), "timezone: %s", err.text);
+}
+
+static int
 check_link(struct config_reader *r, const struct yaml_node *node, void *base)
 {
+	struct config_link *link = base;
+
 	if (!label_valid(node->key))
 		return config_mistake(r, node,
 		    "a link's name is made of letters, digits, \"-\", \"_\" "
 		    "and \".\", 64 at most");
-	return check_overlaps(r, node, base);
+	if (load_zone(r, node, link) != 0)
+		return -1;
+	return check_overlaps(r, node, link);
 }
 
 /* ---- upstreams --------------------------------------------------------- */

@@ -7,6 +7,7 @@
  * signals blocked.
  */
 #include <errno.h>
+#include <limits.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
@@ -32,6 +33,7 @@
 #include "loop/work.h"
 #include "serve.h"
 #include "store/store.h"
+#include "upstream/links.h"
 #include "upstream/upstream.h"
 
 #define POOL_THREADS 4
@@ -122,8 +124,15 @@ end_store(struct serve *s)
 static int
 start_upstreams(struct serve *s, struct err *err)
 {
+	char folder[PATH_MAX];
+
+	(void)snprintf(
+	    folder, sizeof(folder), "%s/state", s->config->store_path);
 	s->upstreams = upstreams_new(s->origin, s->pool, err);
-	return s->upstreams != NULL ? 0 : -1;
+	if (s->upstreams == NULL ||
+	    upstreams_set_state_folder(s->upstreams, folder, err) != 0)
+		return -1;
+	return upstreams_set_links(s->upstreams, s->config, err);
 }
 
 static void
@@ -549,6 +558,7 @@ main(int argc, char **argv)
 		{ "serve", "run the mirror", cli_serve },
 		{ "check", "test a configuration without starting", cli_check },
 		{ "status", "how a running mirror is doing", cli_status },
+		{ "links", "what the links carry; change one", cli_links },
 		{ "hosts", "write what points clients at a mirror", cli_hosts },
 		{ "version", "print the version", cli_version },
 		{ NULL, NULL, NULL },

@@ -14,6 +14,7 @@
 #include "http/tls.h"
 #include "loop/loop.h"
 #include "serve.h"
+#include "upstream/links.h"
 
 /* ---- a new configuration ----------------------------------------------- */
 
@@ -32,6 +33,12 @@ struct new_tokens {
 	struct http_server *server;
 	struct config_limits limits;
 	struct tls_context *tls;
+};
+
+struct new_links {
+	struct letter letter;
+	struct upstreams *to;
+	struct config *config;
 };
 
 static void
@@ -59,6 +66,18 @@ deliver_tokens(struct letter *l)
 	admin_set_tokens(n->to, n->tokens);
 	http_server_set(n->server, &n->limits, n->tls);
 	tls_context_unref(n->tls);
+	free(n);
+}
+
+static void
+deliver_links(struct letter *l)
+{
+	struct new_links *n = container_of(l, struct new_links, letter);
+	struct err err;
+
+	if (upstreams_set_links(n->to, n->config, &err) != 0)
+		log_error("links not set", LOG_ERR(&err));
+	config_unref(n->config);
 	free(n);
 }
 
@@ -96,6 +115,20 @@ post_tokens(struct serve *s, struct tokens *tokens)
 	n->limits = s->config->limits;
 	n->tls = ref_or_null(s->admin_tls);
 	loop_post(s->admin_loop, &n->letter);
+}
+
+/* Before the serve loops hear of it, so that nothing is asked for over a link
+ * that is not known yet. */
+static void
+post_links(struct serve *s)
+{
+	struct new_links *n = calloc(1, sizeof(*n));
+
+	check(n != NULL);
+	n->letter.deliver = deliver_links;
+	n->to = s->upstreams;
+	n->config = config_ref(s->config);
+	loop_post(s->origin, &n->letter);
 }
 
 static bool
@@ -184,6 +217,7 @@ serve_reload(struct serve *s, struct err *err)
 	config_set(config_ref(config));
 	log_setup(config->log.level, config->log.format);
 	take_tls(s, tls, admin_tls);
+	post_links(s);
 	for (i = 0; i < s->n_loops; i++)
 		post_config(s, &s->loops[i]);
 	post_tokens(s, tokens);

@@ -27,6 +27,7 @@ struct command {
 
 int cli_check(int argc, char **argv);
 int cli_status(int argc, char **argv);
+int cli_links(int argc, char **argv);
 int cli_hosts(int argc, char **argv);
 int cli_version(int argc, char **argv);
 

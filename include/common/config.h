@@ -24,6 +24,7 @@
 #include "common/log.h"
 #include "common/str.h"
 #include "common/units.h" /* RATE_UNLIMITED */
+#include "common/zone.h"
 
 #define CONFIG_DEFAULT_PATH "/etc/railhead/railhead.yaml"
 
@@ -88,6 +89,7 @@ struct config_link {
 	uint64_t shares[CLASS_COUNT]; /* millionths; [CLASS_PULL] is 0 */
 	uint64_t stall_ms;
 	const char *timezone; /* IANA name; "UTC" */
+	const struct zone *zone;
 	struct config_window *windows;
 	size_t n_windows;
 	uint64_t quota_bytes; /* 0: none */

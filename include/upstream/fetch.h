@@ -81,6 +81,7 @@ enum fetch_result {
 	FETCH_FAILED,      /* 5xx, garbage, or the token server failed */
 	FETCH_UNREACHABLE, /* no connection, no TLS, no answer in time */
 	FETCH_BROKEN,      /* cut, stalled, or longer than promised */
+	FETCH_HELD,        /* its link is out of service, or its quota spent */
 };
 
 /* NULL when out of memory. */
@@ -88,6 +89,8 @@ struct fetch *fetch_start(const struct fetch_spec *, struct err *err);
 enum fetch_result fetch_result(const struct fetch *);
 /* The sentence, for all results but RUNNING and DONE. */
 const struct err *fetch_error(const struct fetch *);
+/* Somebody waits for it now, or nobody any more.  May be called in on_bytes. */
+void fetch_set_class(struct fetch *, enum link_class);
 uint64_t fetch_retry_after_ms(const struct fetch *); /* 0: not told */
 void fetch_close(struct fetch *);                    /* NULL is fine */
 

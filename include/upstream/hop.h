@@ -9,7 +9,8 @@
  * undone), nothing from the environment (no proxy, no .netrc).
  *
  * on_head and on_bytes run inside libcurl: they return -1 to stop, and must
- * not start or close hops.  on_end is the last call; there all may be done.
+ * not start or close hops.  on_bytes may also return HOP_LATER: then nothing
+ * more is read, and it is called again with the same bytes by hop_resume().  on_end is the last call; there all may be done.
  *
  * Ownership: its owner closes it, ended or not.  Threads: the loop's only.
  */
@@ -32,6 +33,8 @@ struct curl_loop *curl_loop_new(struct loop *, struct err *err);
 /* All hops must be closed.  NULL is fine. */
 void curl_loop_free(struct curl_loop *);
 
+#define HOP_LATER 1
+
 enum hop_method { HOP_GET, HOP_HEAD, HOP_POST };
 
 struct hop_spec {
@@ -46,6 +49,8 @@ struct hop_spec {
 	const char *interface; /* NULL: any; copied */
 	uint64_t connect_ms;   /* name, TCP and TLS together */
 	uint64_t total_ms;     /* 0: as long as it takes */
+	size_t read_bytes;     /* at once; 0: 256 KiB */
+	size_t kernel_bytes;   /* as in hop_set_receive() */
 	int (*on_head)(void *arg);
 	int (*on_bytes)(void *arg, const void *, size_t);
 	void (*on_end)(void *arg);
@@ -64,6 +69,10 @@ enum hop_end {
 /* NULL when out of memory. */
 struct hop *hop_start(const struct hop_spec *, struct err *err);
 void hop_close(struct hop *); /* NULL is fine */
+
+void hop_resume(struct hop *); /* not inside of libcurl */
+/* How many bytes the kernel may hold for us; 0: as it likes. */
+void hop_set_receive(struct hop *, size_t n);
 
 enum hop_end hop_end(const struct hop *);
 /* For all ends but DONE and STOPPED: a sentence that names the server. */

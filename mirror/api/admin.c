@@ -8,6 +8,7 @@
  */
 #include "admin_int.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,7 +24,7 @@
 /* clang-format off */
 static const struct admin_route {
 	enum http_method method;
-	const char *path;
+	const char *path; /* with "/" at its end: a name follows */
 	enum role role; /* ROLE_NONE: open to all */
 	admin_fn *answer;
 } routes[] = {
@@ -33,6 +34,8 @@ static const struct admin_route {
 	{ HTTP_GET, "/v1/status",    ROLE_READ, v1_status },
 	{ HTTP_GET, "/v1/upstreams", ROLE_READ, v1_upstreams },
 	{ HTTP_GET, "/v1/hosts",     ROLE_READ, v1_hosts },
+	{ HTTP_GET, "/v1/links",     ROLE_READ, v1_links },
+	{ HTTP_PATCH, "/v1/links/",  ROLE_OPERATE, v1_link_change },
 };
 
 static const char *const method_names[] = {
@@ -239,7 +242,36 @@ is_allowed(const struct admin *a, struct exchange *e, enum role needed)
 	return false;
 }
 
+void
+admin_caller(
+    const struct admin *a, const struct exchange *e, char *out, size_t size)
+{
+	const char *name = NULL;
+	char shown[64] = "";
+
+	if (e->client_name.n > 0)
+		(void)str_printable(e->client_name, shown, sizeof(shown));
+	else if (a->tokens != NULL)
+		(void)tokens_role(a->tokens, bearer_token(e), &name);
+	(void)snprintf(out, size, "%s%s%.*s", name != NULL ? name : shown,
+	    name != NULL || shown[0] != '\0' ? " at " : "",
+	    STR_ARG(e->peer_text));
+}
+
 /* ---- routes ------------------------------------------------------------- */
+
+static bool
+is_at(const struct admin_route *route, struct str path)
+{
+	struct str front = str_of(route->path), rest;
+
+	if (!str_ends(front, STR("/")))
+		return str_eq(path, front);
+	if (!str_starts(path, front))
+		return false;
+	rest = str_from(path, front.n);
+	return rest.n > 0 && str_index(rest, '/') == rest.n;
+}
 
 static const struct admin_route *
 find_route(const struct http_request *r)
@@ -247,8 +279,7 @@ find_route(const struct http_request *r)
 	enum http_method method = r->method == HTTP_HEAD ? HTTP_GET : r->method;
 
 	for (size_t i = 0; i < ROUTES; i++)
-		if (routes[i].method == method &&
-		    str_eqz(r->path, routes[i].path))
+		if (routes[i].method == method && is_at(&routes[i], r->path))
 			return &routes[i];
 	return NULL;
 }
@@ -260,7 +291,7 @@ allowed_methods(struct arena *arena, struct str path)
 	struct str allow = STR("");
 
 	for (size_t i = 0; i < ROUTES; i++)
-		if (str_eqz(path, routes[i].path))
+		if (is_at(&routes[i], path))
 			allow = arena_printf(arena, "%.*s%s%s", STR_ARG(allow),
 			    allow.n > 0 ? ", " : "",
 			    method_names[routes[i].method]);

@@ -33,10 +33,17 @@ admin_fn health_live;
 admin_fn health_ready;
 admin_fn metrics_scrape;
 admin_fn v1_hosts;
+admin_fn v1_link_change;
+admin_fn v1_links;
 admin_fn v1_status;
 admin_fn v1_upstreams;
 
 void metrics_setup(struct admin *); /* once */
+
+/* Who asks, for the log: the token's name, or the certificate's, and where
+ * from. */
+void admin_caller(
+    const struct admin *, const struct exchange *, char *out, size_t size);
 
 /* ---- answering ---------------------------------------------------------- */
 

@@ -18,7 +18,8 @@ attempt_init(struct attempt *a, struct upstreams *upstreams,
 	a->upstream = upstream;
 	a->result = FETCH_UNREACHABLE;
 	(void)err_set(&a->error, ERR_UPSTREAM_DOWN,
-	    "%s: no endpoint may be asked now; its breakers are open",
+	    "%s: no endpoint may be asked now; breakers are open, or links "
+	    "out of service or spent",
 	    upstream->name);
 }
 

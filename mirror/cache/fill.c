@@ -21,6 +21,7 @@
 #include "fill_int.h"
 #include "flight.h"
 
+#define EAR_MS 200
 #define FILL_DRAFTS_MAX 4 /* drafts of one fill, one after the other */
 
 enum step { STEP_AGAIN, STEP_WAIT };
@@ -98,6 +99,7 @@ now_ms(const struct fill *f)
 static void
 close_fetch(struct fill *f)
 {
+	timer_stop(&f->ear);
 	fetch_close(f->fetch);
 	f->fetch = NULL;
 }
@@ -108,6 +110,35 @@ fill_fail(struct fill *f, const struct err *why)
 	f->error = *why;
 	close_fetch(f);
 	return fill_move(f, FILL_FAILED);
+}
+
+/* ---- who waits for it ---------------------------------------------------- */
+
+static bool
+has_readers(const struct fill *f)
+{
+	return f->stream == NULL ||
+	    atomic_load_explicit(&f->stream->n_readers, memory_order_relaxed) >
+	    0;
+}
+
+static enum link_class
+class_of(const struct fill *f)
+{
+	return has_readers(f) ? CLASS_PULL : CLASS_PREWARM;
+}
+
+/* Whom nobody waits for steps aside on the link, until somebody does. */
+static void
+look_for_readers(struct fill *f)
+{
+	enum link_class class = class_of(f);
+
+	fetch_set_class(f->fetch, class);
+	if (class == CLASS_PULL)
+		timer_stop(&f->ear);
+	else if (!timer_is_set(&f->ear))
+		timer_set(&f->ear, EAR_MS);
 }
 
 /* ---- callbacks --------------------------------------------------------- */
@@ -160,6 +191,7 @@ on_bytes(void *arg, const void *bytes, size_t n, struct err *err)
 		return -1;
 	if (f->stream != NULL)
 		fill_tell_front(f);
+	look_for_readers(f);
 	return 0;
 }
 
@@ -167,6 +199,15 @@ static void
 on_wake(void *arg)
 {
 	fill_run(arg);
+}
+
+static void
+on_ear(void *arg)
+{
+	struct fill *f = arg;
+
+	if (f->fetch != NULL)
+		look_for_readers(f);
 }
 
 /* Hashing, and with it the comparison, went on. */
@@ -253,14 +294,6 @@ next_offset(const struct fill *f)
 	return is_complete(f) ? front - 1 : front;
 }
 
-static bool
-has_readers(const struct fill *f)
-{
-	return f->stream == NULL ||
-	    atomic_load_explicit(&f->stream->n_readers, memory_order_relaxed) >
-	    0;
-}
-
 static uint64_t
 bit_of(const struct fill *f, const struct config_endpoint *e)
 {
@@ -280,7 +313,7 @@ start_fetch(struct fill *f, struct err *err)
 		.repository = target_repository(&f->target),
 		.reference = str_of(digest_text(&f->target.digest, text)),
 		.offset = next_offset(f),
-		.class = has_readers(f) ? CLASS_PULL : CLASS_PREWARM,
+		.class = class_of(f),
 		.on_head = on_head,
 		.on_bytes = on_bytes,
 		.on_end = on_wake,
@@ -372,6 +405,8 @@ fill_reason(enum fetch_result result)
 		return "cut";
 	if (result == FETCH_STOPPED)
 		return "length";
+	if (result == FETCH_HELD)
+		return "link";
 	return "refused";
 }
 
@@ -646,6 +681,7 @@ fill_start(struct cache *c, const struct target *target, uint64_t expected_size,
 	attempt_init(&f->attempt, c->upstreams, target->upstream);
 	timer_init(&f->timer, c->origin, on_timer, f);
 	timer_init(&f->soon, c->origin, on_soon, f);
+	timer_init(&f->ear, c->origin, on_ear, f);
 	f->started_us = clock_mono_us();
 	f->progress_ms = now_ms(f);
 	f->patient_until_ms = f->progress_ms + fill_patience_ms(f);
@@ -704,6 +740,7 @@ fill_free(struct fill *f)
 	stream_unref(f->stream);
 	timer_stop(&f->timer);
 	timer_stop(&f->soon);
+	timer_stop(&f->ear);
 	target_done(&f->target);
 	free(f);
 	metric_add(metric_get(M_fills), -1);

@@ -55,6 +55,7 @@ struct fill {
 	uint64_t front_at_try; /* the draft's front when it was last asked */
 	struct timer timer;    /* ends a rest, or a wait for the first head */
 	struct timer soon;     /* runs it from the loop */
+	struct timer ear;      /* is a fill that nobody read read again? */
 	struct err error;      /* why it FAILED */
 };
 

@@ -144,6 +144,8 @@ fill_follow(struct fill *f, struct follower *o, bool has_joined)
 	    loop_now_ms(f->cache->origin) + fill_patience_ms(f);
 	if (f->stream != NULL)
 		follower_stream(o, f->stream, has_joined);
+	if (f->fetch != NULL)
+		fetch_set_class(f->fetch, CLASS_PULL);
 	if (f->is_verified)
 		follower_end(o, NEWS_ENDED, NULL);
 	else

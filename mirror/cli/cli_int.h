@@ -26,12 +26,22 @@ struct client_spec {
 struct client *client_new(const struct client_spec *, struct err *err);
 void client_free(struct client *); /* NULL is fine */
 
+/* SPEC's url, unless it has one: the admin address of the configuration at PATH
+ * (NULL: of the usual one, if there is any); URL is its memory. */
+#define CLI_DEFAULT_ADMIN "127.0.0.1:5001"
+#define ADMIN_URL_MAX 512
+int client_find_admin(struct client_spec *, const char *path,
+    char url[ADMIN_URL_MAX], struct err *err);
+
 /*
  * The JSON that PATH answers; NULL with err: ERR_UNAUTHORIZED, ERR_DENIED and
  * ERR_BAD_REQUEST when we asked wrongly (the server's own sentence),
  * ERR_UPSTREAM_DOWN when nobody or nobody of ours answered.
  */
 json_t *client_get(struct client *, const char *path, struct err *err);
+/* The same, of a PATCH with BODY. */
+json_t *client_patch(
+    struct client *, const char *path, const json_t *body, struct err *err);
 
 /* ---- status for people (status_page.c) ---------------------------------- */
 

@@ -1,5 +1,5 @@
 /*
- * client.c - asks the control plane: one GET after the other, with libcurl.
+ * client.c - asks the control plane: one request after the other, with libcurl.
  *
  * Patience and size have ceilings; redirects and proxies are not followed: a
  * token goes to the address that was named and nowhere else.
@@ -182,19 +182,46 @@ ask(struct client *c, const char *path, long *status, struct err *err)
 	return 0;
 }
 
-json_t *
-client_get(struct client *c, const char *path, struct err *err)
+static json_t *
+read_answer(struct client *c, long status, struct err *err)
 {
-	long status = 0;
-	json_t *answer;
-
-	if (ask(c, path, &status, err) != 0)
-		return NULL;
-	answer =
+	json_t *answer =
 	    json_loadb(c->body.p != NULL ? c->body.p : "", c->body.n, 0, NULL);
+
 	if (status == 200 && json_is_object(answer))
 		return answer;
 	(void)refused(c, status, answer, err);
 	json_decref(answer);
 	return NULL;
+}
+
+json_t *
+client_get(struct client *c, const char *path, struct err *err)
+{
+	long status = 0;
+
+	if (ask(c, path, &status, err) != 0)
+		return NULL;
+	return read_answer(c, status, err);
+}
+
+json_t *
+client_patch(
+    struct client *c, const char *path, const json_t *body, struct err *err)
+{
+	char *text = json_dumps(body, 0);
+	long status = 0;
+	int rc;
+
+	if (text == NULL) {
+		(void)err_set(err, ERR_NO_MEMORY, "no memory for a request");
+		return NULL;
+	}
+	curl_easy_setopt(c->curl, CURLOPT_CUSTOMREQUEST, "PATCH");
+	curl_easy_setopt(c->curl, CURLOPT_POSTFIELDS, text);
+	rc = ask(c, path, &status, err);
+	curl_easy_setopt(c->curl, CURLOPT_CUSTOMREQUEST, NULL);
+	curl_easy_setopt(c->curl, CURLOPT_HTTPGET, 1L);
+	free(text);
+	return rc == 0 ? read_answer(c, status, err) : NULL;
 }

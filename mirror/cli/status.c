@@ -1,9 +1,7 @@
 /*
  * status.c - railhead status: asks a running mirror how it is doing.
  */
-#include <netinet/in.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "cli/cli.h"
 #include "cli_int.h"
@@ -12,7 +10,6 @@
 #include "common/config.h"
 #include "common/uri.h"
 
-#define DEFAULT_ADMIN "http://127.0.0.1:5001"
 #define URL_MAX_BYTES 512
 
 struct status_options {
@@ -20,59 +17,6 @@ struct status_options {
 	const char *config;
 	bool as_json;
 };
-
-/* ---- where it is -------------------------------------------------------- */
-
-static bool
-is_any_address(const struct config_address *a)
-{
-	const struct sockaddr_in *v4 = (const void *)&a->sa;
-	const struct sockaddr_in6 *v6 = (const void *)&a->sa;
-
-	if (a->sa.ss_family == AF_INET)
-		return v4->sin_addr.s_addr == htonl(INADDR_ANY);
-	return IN6_IS_ADDR_UNSPECIFIED(&v6->sin6_addr);
-}
-
-/* The admin address as a URL; one that listens everywhere is asked here. */
-static void
-admin_url(const struct config *config, char url[URL_MAX_BYTES])
-{
-	const struct config_address *a = &config->admin.address;
-	const struct sockaddr_in *v4 = (const void *)&a->sa;
-	const char *scheme =
-	    config->admin.tls.certificate != NULL ? "https" : "http";
-
-	/* The port lies at the same place for both families. */
-	if (is_any_address(a))
-		(void)snprintf(url, URL_MAX_BYTES, "%s://127.0.0.1:%u", scheme,
-		    (unsigned)ntohs(v4->sin_port));
-	else
-		(void)snprintf(url, URL_MAX_BYTES, "%s://%s", scheme, a->text);
-}
-
-/* --admin, else what the configuration says, else the default. */
-static int
-find_admin(struct status_options *o, char url[URL_MAX_BYTES], struct err *err)
-{
-	const char *path = o->config;
-	struct config *config;
-
-	if (o->client.url != NULL)
-		return 0;
-	o->client.url = DEFAULT_ADMIN;
-	if (path == NULL && access(CONFIG_DEFAULT_PATH, R_OK) == 0)
-		path = CONFIG_DEFAULT_PATH;
-	if (path == NULL)
-		return 0;
-	config = config_load(path, err);
-	if (config == NULL)
-		return -1;
-	admin_url(config, url);
-	o->client.url = url;
-	config_unref(config);
-	return 0;
-}
 
 /* ---- what it says ------------------------------------------------------- */
 
@@ -162,12 +106,12 @@ show_status(struct client *c, bool as_json, struct err *err)
 static int
 run_status(struct status_options *o)
 {
-	char url[URL_MAX_BYTES];
+	char url[ADMIN_URL_MAX];
 	struct client *c;
 	struct err err;
 	int exit;
 
-	if (find_admin(o, url, &err) != 0)
+	if (client_find_admin(&o->client, o->config, url, &err) != 0)
 		return cli_fail(EXIT_USAGE, "status", err.text);
 	c = client_new(&o->client, &err);
 	if (c == NULL)
@@ -187,7 +131,7 @@ cli_status(int argc, char **argv)
 	struct status_options o = { .config = NULL };
 	/* clang-format off */
 	const struct option_row rows[] = {
-		{ "admin",       OPTION_TEXT, &o.client.url,          "URL",  "the control plane (default: the configuration's, else " DEFAULT_ADMIN ")" },
+		{ "admin",       OPTION_TEXT, &o.client.url,          "URL",  "the control plane (default: the configuration's, else http://" CLI_DEFAULT_ADMIN ")" },
 		{ "config",      OPTION_TEXT, &o.config,              "FILE", "the configuration to take the address from (default: " CONFIG_DEFAULT_PATH ")" },
 		{ "token-file",  OPTION_TEXT, &o.client.token_file,   "FILE", "a file with a token of role read" },
 		{ "ca",          OPTION_TEXT, &o.client.ca,           "FILE", "CA certificates to trust (default: the system's)" },

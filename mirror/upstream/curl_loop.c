@@ -116,9 +116,13 @@ on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *watch)
 {
 	struct curl_loop *c = arg;
 	struct socket_watch *s = watch;
+	struct hop *hop = NULL;
 	unsigned want = 0;
 
-	(void)easy;
+	if (curl_easy_getinfo(easy, CURLINFO_PRIVATE, &hop) == CURLE_OK &&
+	    hop != NULL)
+		hop_at_socket(
+		    hop, what == CURL_POLL_REMOVE ? CURL_SOCKET_BAD : fd);
 	if (what == CURL_POLL_REMOVE) {
 		socket_forget(c, s);
 		return 0;
@@ -162,6 +166,18 @@ curl_loop_remove(struct curl_loop *c, CURL *easy)
 {
 	check(!c->is_inside);
 	check(curl_multi_remove_handle(c->multi, easy) == CURLM_OK);
+}
+
+CURLcode
+curl_loop_resume(struct curl_loop *c, CURL *easy)
+{
+	CURLcode code;
+
+	check(!c->is_inside);
+	c->is_inside = true;
+	code = curl_easy_pause(easy, CURLPAUSE_CONT);
+	c->is_inside = false;
+	return code;
 }
 
 bool

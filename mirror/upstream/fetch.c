@@ -292,6 +292,17 @@ fetch_close(struct fetch *f)
 	fetch_unref(f);
 }
 
+void
+fetch_set_class(struct fetch *f, enum link_class class)
+{
+	if (f->spec.class == class || f->state == FETCH_HAS_ENDED)
+		return;
+	f->spec.class = class;
+	count_into(f);
+	if (f->kind->set_class != NULL && f->of_kind != NULL)
+		f->kind->set_class(f);
+}
+
 /* ---- looking ----------------------------------------------------------- */
 
 enum fetch_result

@@ -23,6 +23,7 @@
 #include "common/check.h"
 #include "fetch_int.h"
 #include "loop/timer.h"
+#include "pace_int.h"
 #include "upstream/url.h"
 
 #define REDIRECTS_MAX 5
@@ -37,6 +38,7 @@ struct http {
 	struct pass *pass;   /* counted */
 	struct pass_wait wait;
 	struct timer timer;
+	struct paced paced;    /* of what is limited by a link */
 	struct buf url;        /* of the hop; terminated */
 	char home[ORIGIN_MAX]; /* the endpoint */
 	char at[ORIGIN_MAX];   /* whom the hop asks */
@@ -70,14 +72,22 @@ stall_ms(const struct http *h)
 						   : link->stall_ms;
 }
 
+static void
+http_close_hop(struct http *h)
+{
+	h->paced.hop = NULL;
+	hop_close(h->hop);
+	h->hop = NULL;
+}
+
 /* The verdict is there: nothing more is asked or waited for. */
 static void
 http_end(struct http *h)
 {
 	timer_stop(&h->timer);
 	pass_leave(&h->wait);
-	hop_close(h->hop);
-	h->hop = NULL;
+	pace_leave(&h->paced);
+	http_close_hop(h);
 	fetch_end(h->fetch);
 }
 
@@ -178,8 +188,7 @@ http_redirect(struct http *h)
 	buf_reset(&h->url);
 	buf_add(&h->url, url, strlen(url) + 1);
 	memcpy(h->at, origin, sizeof(h->at));
-	hop_close(h->hop); /* and with it the URL */
-	h->hop = NULL;
+	http_close_hop(h); /* and with it the URL */
 	http_send(h);
 }
 
@@ -210,8 +219,7 @@ http_refused(struct http *h)
 	h->was_refused = true;
 	pass_refused(h->pass, &h->wait, h->edition, buf_str(&challenges));
 	buf_done(&challenges);
-	hop_close(h->hop);
-	h->hop = NULL;
+	http_close_hop(h);
 	http_send(h);
 }
 
@@ -322,13 +330,24 @@ on_hop_head(void *arg)
 }
 
 static int
+take_piece(struct http *h, const void *bytes, size_t n)
+{
+	if (h->paced.state == PACED_RUNS) {
+		if (!pace_may(&h->paced))
+			return HOP_LATER;
+		pace_take(&h->paced, n);
+	}
+	return fetch_give_bytes(h->fetch, bytes, n);
+}
+
+static int
 on_hop_bytes(void *arg, const void *bytes, size_t n)
 {
 	struct http *h = arg;
 
 	if (is_wanted(h)) {
 		h->heard_at_ms = now_ms(h);
-		return fetch_give_bytes(h->fetch, bytes, n);
+		return take_piece(h, bytes, n);
 	}
 	h->unwanted += n;
 	return h->unwanted > UNWANTED_MAX_BYTES ? -1 : 0;
@@ -359,6 +378,9 @@ on_time(void *arg)
 
 	if (h->fetch->state == FETCH_IN_HEAD) {
 		judge_silence(h);
+	} else if (pace_is_waiting(&h->paced)) {
+		timer_set(&h->timer, stall_ms(h)); /* it is us who wait */
+		return;
 	} else if (idle_ms < stall_ms(h)) {
 		timer_set(&h->timer, stall_ms(h) - idle_ms);
 		return;
@@ -394,6 +416,7 @@ http_hop(struct http *h, const char *authorization)
 	struct buf headers;
 	struct err err;
 
+	pace_sizes(&h->paced, &spec.read_bytes, &spec.kernel_bytes);
 	buf_init(&headers, HEADERS_MAX_BYTES);
 	fetch_write_headers(s, authorization, &headers);
 	(void)err_set(&err, ERR_TOO_LARGE, "the request is too long");
@@ -404,6 +427,7 @@ http_hop(struct http *h, const char *authorization)
 	if (headers.n > 0)
 		explicit_bzero(headers.p, headers.n);
 	buf_done(&headers);
+	h->paced.hop = h->hop;
 	if (h->hop != NULL)
 		return;
 	(void)fetch_judge(
@@ -442,6 +466,52 @@ on_pass(struct pass_wait *w)
 	http_send(container_of(w, struct http, wait));
 }
 
+/* ---- the link ----------------------------------------------------------- */
+
+static void
+on_room(struct paced *p)
+{
+	struct http *h = container_of(p, struct http, paced);
+
+	timer_set(&h->timer, h->fetch->upstreams->first_byte_ms);
+	http_send(h);
+}
+
+static void
+on_cut(struct paced *p, const struct err *why)
+{
+	struct http *h = container_of(p, struct http, paced);
+
+	if (h->fetch->state == FETCH_HAS_ENDED)
+		return;
+	(void)fetch_judge(
+	    h->fetch, FETCH_HELD, why->code, "%s: %s", h->home, why->text);
+	http_end(h);
+}
+
+/* False: it waits for a connection.  A head alone is no transfer. */
+static bool
+http_enter_link(struct http *h)
+{
+	const struct fetch_spec *s = &h->fetch->spec;
+	struct link_state *link =
+	    link_state_of(h->fetch->upstreams, s->endpoint);
+
+	h->paced.on_room = on_room;
+	h->paced.on_cut = on_cut;
+	if (link == NULL || s->is_head)
+		return true;
+	return pace_enter(link, &h->paced, s->class, s->target == FETCH_BLOB);
+}
+
+static void
+http_set_class(struct fetch *f)
+{
+	struct http *h = f->of_kind;
+
+	pace_set_class(&h->paced, f->spec.class);
+}
+
 /* ---- birth and death --------------------------------------------------- */
 
 static void
@@ -449,6 +519,7 @@ http_free(struct http *h)
 {
 	timer_stop(&h->timer);
 	pass_leave(&h->wait);
+	pace_leave(&h->paced);
 	pass_unref(h->pass);
 	hop_close(h->hop);
 	buf_done(&h->url);
@@ -485,8 +556,8 @@ http_begin(struct http *h, struct err *err)
 	memcpy(h->at, h->home, sizeof(h->at));
 	if (http_take_pass(h, err) != 0)
 		return -1;
-	timer_set(&h->timer, h->fetch->upstreams->first_byte_ms);
-	http_send(h);
+	if (http_enter_link(h))
+		on_room(&h->paced);
 	return 0;
 }
 
@@ -516,4 +587,5 @@ http_stop(struct fetch *f)
 	f->of_kind = NULL;
 }
 
-const struct fetch_kind fetch_kind_http = { http_start, http_stop };
+const struct fetch_kind fetch_kind_http = { http_start, http_stop,
+	http_set_class };

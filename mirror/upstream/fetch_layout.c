@@ -441,4 +441,4 @@ layout_stop(struct fetch *f)
 		layout_fetch_free(l);
 }
 
-const struct fetch_kind fetch_kind_layout = { layout_start, layout_stop };
+const struct fetch_kind fetch_kind_layout = { layout_start, layout_stop, NULL };

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "common/check.h"
 #include "common/version.h"
@@ -17,6 +18,10 @@
 #include "upstream/url.h"
 
 #define RECEIVE_BYTES (256L << 10)
+#define KERNEL_FIRST (128 << 10)    /* of a new socket, as SO_RCVBUF tells it */
+#define KERNEL_BEGIN (64u << 10)    /* what a new connection may be sent */
+#define KERNEL_RMEM_MAX (208 << 10) /* what Linux lets everybody ask for */
+#define KERNEL_OPEN (4u << 20)
 
 struct hop {
 	struct curl_loop *curl;     /* borrowed; outlives us */
@@ -27,6 +32,10 @@ struct hop {
 	bool was_stopped;
 	uint64_t connect_ms;
 	uint64_t total_ms;
+	size_t kernel_bytes; /* 0: as the kernel likes */
+	curl_socket_t fd;    /* CURL_SOCKET_BAD: libcurl watches none now */
+	curl_socket_t sized_fd;
+	size_t sized_bytes;      /* what sized_fd was given */
 	char origin[ORIGIN_MAX]; /* whom we ask */
 	int (*on_head)(void *arg);
 	int (*on_bytes)(void *arg, const void *, size_t);
@@ -65,8 +74,72 @@ on_body(char *bytes, size_t one, size_t n, void *arg)
 {
 	struct hop *h = arg;
 
+	int rc = h->on_bytes(h->arg, bytes, n);
+
 	(void)one;
-	return h->on_bytes(h->arg, bytes, n) == 0 ? n : hop_stop(h);
+	if (rc == HOP_LATER)
+		return CURL_WRITEFUNC_PAUSE;
+	return rc == 0 ? n : hop_stop(h);
+}
+
+/* ---- what the kernel takes in advance ----------------------------------- */
+
+/*
+ * A connection keeps the buffer that it once had, also for whoever uses it
+ * next, so "as the kernel likes" undoes a smaller one.  Without privileges
+ * there is a ceiling (net.core.rmem_max); above that the kernel's own sizing
+ * serves better.
+ */
+static void
+set_receive(curl_socket_t fd, size_t n)
+{
+	int is = 0, want = (int)(n == 0 ? KERNEL_OPEN : n);
+	socklen_t size = sizeof(is);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &is, &size) != 0 ||
+	    (n == 0 && is >= KERNEL_FIRST) || is == 2 * want)
+		return;
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &want, sizeof(want)) ==
+	    0)
+		return;
+	if (want < KERNEL_RMEM_MAX || is < KERNEL_FIRST)
+		(void)setsockopt(
+		    fd, SOL_SOCKET, SO_RCVBUF, &want, sizeof(want));
+}
+
+/* Before it connects: only where even what every connection begins with would
+ * be too much, since the size then also bounds what it can ever be. */
+static int
+on_new_socket(void *arg, curl_socket_t fd, curlsocktype purpose)
+{
+	struct hop *h = arg;
+
+	(void)purpose;
+	if (h->kernel_bytes > 0 && h->kernel_bytes < KERNEL_BEGIN)
+		set_receive(fd, h->kernel_bytes);
+	return CURL_SOCKOPT_OK;
+}
+
+/* A paused transfer's socket goes and comes back; nothing is new then. */
+void
+hop_at_socket(struct hop *h, curl_socket_t fd)
+{
+	h->fd = fd;
+	if (fd == CURL_SOCKET_BAD ||
+	    (fd == h->sized_fd && h->kernel_bytes == h->sized_bytes))
+		return;
+	set_receive(fd, h->kernel_bytes);
+	h->sized_fd = fd;
+	h->sized_bytes = h->kernel_bytes;
+}
+
+void
+hop_set_receive(struct hop *h, size_t n)
+{
+	if (n == h->kernel_bytes || h->end != HOP_RUNNING)
+		return;
+	h->kernel_bytes = n;
+	hop_at_socket(h, h->fd);
 }
 
 /* ---- how it ended ------------------------------------------------------ */
@@ -192,7 +265,8 @@ hop_set_transfer(struct hop *h, const struct hop_spec *spec)
 	SET(CURLOPT_WRITEDATA, h);
 	SET(CURLOPT_PRIVATE, h);
 	SET(CURLOPT_ERRORBUFFER, h->curl_says);
-	SET(CURLOPT_BUFFERSIZE, RECEIVE_BYTES);
+	SET(CURLOPT_BUFFERSIZE,
+	    spec->read_bytes > 0 ? (long)spec->read_bytes : RECEIVE_BYTES);
 	SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	SET(CURLOPT_PATH_AS_IS, 1L);
 	SET(CURLOPT_FOLLOWLOCATION, 0L);
@@ -227,6 +301,8 @@ hop_set_connection(struct hop *h, const struct hop_spec *spec)
 	SET(CURLOPT_CONNECTTIMEOUT_MS, (long)spec->connect_ms);
 	SET(CURLOPT_TIMEOUT_MS, (long)spec->total_ms);
 	SET(CURLOPT_TCP_KEEPALIVE, 1L);
+	SET(CURLOPT_SOCKOPTFUNCTION, on_new_socket);
+	SET(CURLOPT_SOCKOPTDATA, h);
 	SET(CURLOPT_PROXY, spec->proxy == NULL ? "" : spec->proxy);
 	SET(CURLOPT_NOPROXY, "");
 	SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
@@ -260,6 +336,8 @@ hop_start(const struct hop_spec *spec, struct err *err)
 		h->curl = spec->curl;
 		h->connect_ms = spec->connect_ms;
 		h->total_ms = spec->total_ms;
+		h->kernel_bytes = spec->kernel_bytes;
+		h->fd = h->sized_fd = CURL_SOCKET_BAD;
 		h->on_head = spec->on_head;
 		h->on_bytes = spec->on_bytes;
 		h->on_end = spec->on_end;
@@ -274,6 +352,20 @@ hop_start(const struct hop_spec *spec, struct err *err)
 	}
 	h->end = HOP_RUNNING;
 	return h;
+}
+
+void
+hop_resume(struct hop *h)
+{
+	CURLcode code;
+
+	if (h->end != HOP_RUNNING)
+		return;
+	code = curl_loop_resume(h->curl, h->easy);
+	if (code == CURLE_OK)
+		return;
+	curl_loop_remove(h->curl, h->easy);
+	hop_ended(h, code);
 }
 
 void

@@ -15,11 +15,14 @@
 #include "common/check.h"
 #include "common/clock.h"
 #include "common/map.h"
+#include "pace_int.h"
 #include "upstream/credentials.h"
 #include "upstream/hop.h"
 #include "upstream_int.h"
 
 #define ENDPOINTS_MAX 4096
+#define LINK_STATES_MAX 1024 /* over all reloads */
+#define LINK_DOWN_MS 1000    /* when to look at it again */
 #define DISTRUST_MS (60u * 60 * 1000)
 
 /* ---- states ------------------------------------------------------------ */
@@ -108,6 +111,7 @@ static const struct {
 	[FETCH_FAILED]      = { "failed",      BAD },
 	[FETCH_UNREACHABLE] = { "unreachable", BAD },
 	[FETCH_BROKEN]      = { "broken",      BAD },
+	[FETCH_HELD]        = { "held",        NEITHER },
 };
 /* clang-format on */
 
@@ -161,10 +165,14 @@ endpoint_ended(struct endpoint_state *s, struct upstreams *us,
 {
 	const char *reason = results[result].reason;
 
-	s->was_tried = true;
 	if (reason != NULL)
 		metric_count3(
 		    M_upstream_errors_total, s->upstream, s->label, reason, 1);
+	if (result == FETCH_HELD) {
+		breaker_abandoned(&s->breaker);
+		return;
+	}
+	s->was_tried = true;
 	if (results[result].verdict == GOOD) {
 		s->is_up = true;
 		s->last_ok_at = clock_wall_s();
@@ -192,8 +200,12 @@ upstream_may_try(struct upstreams *us, const struct config_upstream *u,
     const struct config_endpoint *e, uint64_t *wait_ms)
 {
 	struct endpoint_state *s = state_find(us, u, e, false);
+	const struct link_state *l = link_state_of(us, e);
 	bool may = true;
 
+	*wait_ms = LINK_DOWN_MS;
+	if (l != NULL && !link_is_usable(&l->link, CLASS_PULL))
+		return false;
 	*wait_ms = 0;
 	if (s != NULL) {
 		may =
@@ -272,7 +284,8 @@ upstreams_open(struct upstreams *us, struct err *err)
 		.answer_ms = &us->first_byte_ms };
 
 	us->endpoints = map_new(ENDPOINTS_MAX);
-	if (us->endpoints == NULL)
+	us->links = map_new(LINK_STATES_MAX);
+	if (us->endpoints == NULL || us->links == NULL)
 		return err_set(
 		    err, ERR_NO_MEMORY, "out of memory for upstreams");
 	us->curl = curl_loop_new(us->loop, err);
@@ -330,6 +343,7 @@ upstreams_free(struct upstreams *us)
 	pass_desk_free(us->passes);
 	credential_desk_free(us->credentials);
 	curl_loop_free(us->curl);
+	link_states_free(us);
 	if (us->endpoints != NULL)
 		map_each(us->endpoints, free_state, NULL);
 	map_free(us->endpoints);

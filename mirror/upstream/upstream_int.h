@@ -40,6 +40,8 @@ struct upstreams {
 	uint64_t first_byte_ms;
 	size_t n_fetches;                    /* not closed */
 	struct map *endpoints;               /* owned, with its values */
+	struct map *links;                   /* the same: link_state */
+	char *state_folder;                  /* owned; NULL: nothing is kept */
 	struct curl_loop *curl;              /* owned */
 	struct credential_desk *credentials; /* owned */
 	struct pass_desk *passes;            /* owned */
@@ -67,6 +69,8 @@ struct fetch_kind {
 	/* Frees what is of the kind.  Work that is out has a reference to the
 	 * fetch and frees itself.  Called once, when the owner closes. */
 	void (*stop)(struct fetch *);
+	/* spec.class has changed.  NULL: it makes no difference. */
+	void (*set_class)(struct fetch *);
 };
 extern const struct fetch_kind fetch_kind_http;
 extern const struct fetch_kind fetch_kind_layout;

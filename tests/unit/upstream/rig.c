@@ -13,6 +13,7 @@
 
 #include "common/check.h"
 #include "common/metrics.h"
+#include "upstream/links.h"
 
 #define PATIENCE_S 30
 #define BODY_MAX (8u << 20)
@@ -42,6 +43,7 @@ rig_start(struct rig *r)
 	check(r->loop != NULL && r->pool != NULL);
 	r->upstreams = upstreams_new(r->loop, r->pool, &err);
 	check(r->upstreams != NULL);
+	check(upstreams_set_state_folder(r->upstreams, r->folder, &err) == 0);
 	check(loop_start(r->loop, &err) == 0);
 }
 
@@ -67,6 +69,15 @@ rig_stop(struct rig *r)
 	check(nftw(r->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS) == 0);
 }
 
+static void
+set_links(void *arg)
+{
+	struct rig *r = arg;
+	struct err err;
+
+	check(upstreams_set_links(r->upstreams, r->config, &err) == 0);
+}
+
 void
 rig_config(struct rig *r, const char *fmt, ...)
 {
@@ -88,6 +99,7 @@ rig_config(struct rig *r, const char *fmt, ...)
 	if (r->config == NULL)
 		(void)fprintf(stderr, "%s\n%s", err.text, yaml);
 	check(r->config != NULL);
+	rig_run(r, set_links, r);
 }
 
 struct errand {

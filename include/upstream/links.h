@@ -1,0 +1,61 @@
+/*
+ * links.h - the links that upstream bytes cross: how they are doing, and an
+ * operator's word on them.
+ *
+ * Threads: origin loop only, or before it has started.
+ */
+#ifndef UPSTREAM_LINKS_H
+#define UPSTREAM_LINKS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/config.h"
+#include "common/err.h"
+
+struct upstreams;
+
+#define LINK_NAME_MAX 65
+#define LINKS_MAX 64 /* further ones are not reported */
+
+/* Where quotas are kept: FOLDER (copied) is there.  Before links are set. */
+err_checked int upstreams_set_state_folder(
+    struct upstreams *, const char *folder, struct err *err);
+/* At start and at each reload: what the links are.  What an operator had
+ * changed is as configured again; what was spent stays. */
+err_checked int upstreams_set_links(
+    struct upstreams *, struct config *, struct err *err);
+
+struct link_class_report {
+	uint64_t now;   /* bytes/s, overhead included */
+	uint64_t today; /* bytes */
+	unsigned n_running, n_waiting;
+};
+
+struct link_report {
+	char name[LINK_NAME_MAX];
+	uint64_t rate, prewarm; /* in force; bytes/s */
+	bool is_up;
+	bool is_changed; /* by an operator, until restart or reload */
+	unsigned connections;
+	bool in_window;
+	int64_t window_changes_at; /* s, wall; 0: never */
+	bool has_quota;
+	uint64_t quota_bytes, quota_left, quota_reserve;
+	int64_t quota_resets_at; /* s, wall */
+	struct link_class_report classes[CLASS_COUNT];
+};
+size_t upstreams_report_links(
+    struct upstreams *, struct link_report *out, size_t max);
+
+struct link_change {
+	bool has_rate, has_prewarm, has_up;
+	uint64_t rate, prewarm; /* bytes/s */
+	bool is_up;
+};
+/* ERR_NOT_FOUND: there is no such link. */
+err_checked int upstreams_change_link(struct upstreams *, const char *name,
+    const struct link_change *, struct link_report *now, struct err *err);
+
+#endif
