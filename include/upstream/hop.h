@@ -10,7 +10,8 @@
  *
  * on_head and on_bytes run inside libcurl: they return -1 to stop, and must
  * not start or close hops.  on_bytes may also return HOP_LATER: then nothing
- * more is read, and it is called again with the same bytes by hop_resume().  on_end is the last call; there all may be done.
+ * more is read, and it is called again with the same bytes by hop_resume().
+ * on_end is the last call; there all may be done.
  *
  * Ownership: its owner closes it, ended or not.  Threads: the loop's only.
  */

@@ -253,9 +253,7 @@ find_blob(struct pull *p)
 		follow_fill(p, is_here);
 }
 
-/* ---- HEAD
- * -------------------------------------------------------------------------------
- */
+/* ---- HEAD -------------------------------------------------------------- */
 
 static void
 send_blob_head(struct pull *p, uint64_t size, enum traffic_result result)

@@ -205,7 +205,7 @@ accept_tag(void *arg, struct err *err)
 	const struct digest *told = &a->gather.digest;
 	struct manifest *manifest = manifest_parse(body, err);
 
-	/* Without a digest asked for, nothing else tells it from a login page. */
+	/* Nothing else tells it from a login page: no digest was named. */
 	manifest_free(manifest);
 	if (manifest == NULL) {
 		err->code = ERR_UPSTREAM_BROKEN;

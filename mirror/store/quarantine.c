@@ -2,8 +2,8 @@
  * quarantine.c - setting aside a file that was found missing, short or corrupt.
  *
  * On the index's thread, right before the row goes.  The file may have come
- * anew since it was found wrong: one that is right by now stays, and a right one
- * that was taken along between the look and the rename is put back.
+ * anew since it was found wrong: one that is right by now stays, and a right
+ * one that was taken along between the look and the rename is put back.
  */
 #include <errno.h>
 #include <fcntl.h>
