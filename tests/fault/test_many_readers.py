@@ -105,7 +105,8 @@ def test_first_byte_before_the_fill_ends(own, large):
         wire.request(content.target)
         answer = wire.body(wire.head(), stop_at=MIB)
         assert answer.body == content.data[:MIB]
-        assert content.fault.gate.arrivals == 1 and own.metric("fills") == 1
+        content.fault.gate.wait_arrival()
+        assert own.metric("fills") == 1
         content.fault.gate.open()
         assert wire.body(answer).body == content.data
 

@@ -25,10 +25,8 @@ class Gate:
     def __init__(self):
         self._open = threading.Event()
         self._arrived = threading.Semaphore(0)
-        self.arrivals = 0
 
     def pass_through(self):
-        self.arrivals += 1
         self._arrived.release()
         self._open.wait()
 
