@@ -18,6 +18,7 @@ shared_fd_new(int fd)
 		return NULL;
 	}
 	atomic_init(&s->refs, 1);
+	atomic_init(&s->cached, 0);
 	s->fd = fd;
 	return s;
 }

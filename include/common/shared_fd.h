@@ -6,10 +6,13 @@
 #define COMMON_SHARED_FD_H
 
 #include <stdatomic.h>
+#include <stdint.h>
 
 struct shared_fd {
 	atomic_uint refs;
 	int fd;
+	/* What http/ahead.c found out: see there.  0: nothing. */
+	_Atomic uint64_t cached;
 };
 
 struct shared_fd *shared_fd_new(

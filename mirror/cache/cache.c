@@ -3,6 +3,7 @@
  * fills share: keys, and which repository may have what.
  */
 #include "cache_int.h"
+#include "store/open_blobs.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -130,7 +131,8 @@ cache_port_new(struct cache *c, struct loop *serve, struct err *err)
 	p->loop = serve;
 	TAILQ_INIT(&p->calls);
 	p->reader = index_reader_new(c->store, err);
-	if (p->reader == NULL) {
+	p->open_blobs = open_blobs_new(c->store, serve, err);
+	if (p->reader == NULL || p->open_blobs == NULL) {
 		cache_port_free(p);
 		return NULL;
 	}
@@ -144,6 +146,7 @@ cache_port_free(struct cache_port *p)
 		return;
 	check(TAILQ_EMPTY(&p->calls) && map_count(p->followers) == 0);
 	index_reader_free(p->reader);
+	open_blobs_free(p->open_blobs);
 	map_free(p->followers);
 	free(p);
 }

@@ -56,6 +56,7 @@ struct cache_port {
 	struct cache *cache; /* immutable */
 	struct loop *loop;   /* immutable */
 	struct index_reader *reader;
+	struct open_blobs *open_blobs;
 	struct map *followers; /* scope and digest -> struct follower */
 	TAILQ_HEAD(, call) calls;
 };

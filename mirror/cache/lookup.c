@@ -5,7 +5,7 @@
 
 #include "cache_int.h"
 #include "common/clock.h"
-#include "store/blob.h"
+#include "store/open_blobs.h"
 #include "tag.h"
 
 /* The manifest's rows; the caller has seen to who may have it. */
@@ -102,7 +102,7 @@ lookup_open(struct cache_port *p, const struct found *found, struct err *err)
 {
 	struct shared_fd *fd;
 
-	fd = blob_open(p->cache->store, &found->digest, found->size, err);
+	fd = open_blobs_get(p->open_blobs, &found->digest, found->size, err);
 	if (fd == NULL && err->code == ERR_NOT_FOUND)
 		store_quarantine(
 		    p->cache->store, &found->digest, found->size, err->text);

@@ -152,12 +152,27 @@ conn_refuse(struct conn *c, int status, const char *text)
 	return conn_move(c, CONN_REPLY);
 }
 
+/* A client that asked for the end sends nothing behind that request (RFC 9112,
+ * section 9.6): closing at once sends no RST, and saves asking it. */
+static bool
+may_close_now(const struct conn *c)
+{
+	const struct turn *t = c->turn;
+
+	return t->x.request.is_last && t->start == t->n && !c->may_read &&
+	    c->io.ssl == NULL;
+}
+
 /* The reply went out whole. */
 static enum step
 conn_next(struct conn *c)
 {
 	struct turn *t = c->turn;
 
+	if (t->closes && may_close_now(c)) {
+		drop_turn(c, END_SENT);
+		return conn_move(c, CONN_CLOSED);
+	}
 	if (t->closes)
 		return conn_linger(c, END_SENT);
 	c->n_run++;
@@ -681,10 +696,8 @@ conn_start(struct conn *c, int fd)
 		  on_readable, c) == 0);
 	check(event_assign(&c->on_write, base, fd, EV_WRITE | EV_PERSIST,
 		  on_writable, c) == 0);
-	if (set_transport(c, fd) != 0)
-		return -1;
 	set_deadline(c, limits(c)->head_timeout_ms);
-	return conn_watch(c);
+	return set_transport(c, fd);
 }
 
 void
@@ -705,8 +718,12 @@ conn_open(
 	s->n_conns++;
 	metric_add(s->m_connections, 1);
 	metric_add(s->m_accepted, 1);
-	if (conn_start(c, fd) != 0)
+	if (conn_start(c, fd) != 0) {
 		conn_free(c);
+		return;
+	}
+	c->may_read = true; /* the request often came with the connection */
+	conn_run(c);
 }
 
 void

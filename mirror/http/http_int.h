@@ -169,6 +169,7 @@ struct turn {
 	uint64_t end;
 	uint64_t allowed;
 	uint64_t cached_to;  /* what is before it is in the page cache */
+	bool is_cold;        /* the window before that was not */
 	struct ahead *ahead; /* reads ahead for us; its own owner */
 
 	/* The input: [start, n) waits to be looked at. */
@@ -292,8 +293,9 @@ struct http_server {
 	size_t n_woken;
 	struct event on_wake;
 	struct event on_accept;
-	struct timer pause; /* accepting goes on after it */
-	bool is_starved;    /* out of descriptors, and said so */
+	struct timer pause;    /* accepting goes on after it */
+	bool is_starved;       /* out of descriptors, and said so */
+	unsigned accept_batch; /* how many to accept in one go */
 	struct turn_list turns;
 	size_t n_turns;
 	char *scratch; /* owned, SCRATCH_BYTES; NULL until TLS needs it */

@@ -39,33 +39,33 @@ static const struct {
 	{ { "OPTIONS", 7 }, HTTP_OPTIONS },
 };
 
-/* Classes of ASCII (RFC 9110, section 5.6.2; RFC 3986, section 3.2.2). */
+/*
+ * Classes of bytes: a header's name or a method (RFC 9110, section 5.6.2), a
+ * host (RFC 3986, section 3.2.2), and a target, in which we let pass whatever
+ * is no control, no space, no '#' and ASCII.
+ */
 #define TOKEN 1u
 #define HOST 2u
-#define BOTH (TOKEN | HOST)
-
+#define TARGET 4u
 /* clang-format off */
-static const unsigned char classes[128] = {
-	['!'] = BOTH, ['#'] = TOKEN, ['$'] = BOTH, ['%'] = BOTH, ['&'] = BOTH,
-	['\''] = BOTH, ['('] = HOST, [')'] = HOST, ['*'] = BOTH, ['+'] = BOTH,
-	['-'] = BOTH, ['.'] = BOTH, [':'] = HOST, [';'] = HOST, ['='] = HOST,
-	['['] = HOST, [']'] = HOST, ['^'] = TOKEN, ['_'] = BOTH, ['`'] = TOKEN,
-	['|'] = TOKEN, ['~'] = BOTH,
-	['0'] = BOTH, ['1'] = BOTH, ['2'] = BOTH, ['3'] = BOTH, ['4'] = BOTH,
-	['5'] = BOTH, ['6'] = BOTH, ['7'] = BOTH, ['8'] = BOTH, ['9'] = BOTH,
-	['A'] = BOTH, ['B'] = BOTH, ['C'] = BOTH, ['D'] = BOTH, ['E'] = BOTH,
-	['F'] = BOTH, ['G'] = BOTH, ['H'] = BOTH, ['I'] = BOTH, ['J'] = BOTH,
-	['K'] = BOTH, ['L'] = BOTH, ['M'] = BOTH, ['N'] = BOTH, ['O'] = BOTH,
-	['P'] = BOTH, ['Q'] = BOTH, ['R'] = BOTH, ['S'] = BOTH, ['T'] = BOTH,
-	['U'] = BOTH, ['V'] = BOTH, ['W'] = BOTH, ['X'] = BOTH, ['Y'] = BOTH,
-	['Z'] = BOTH,
-	['a'] = BOTH, ['b'] = BOTH, ['c'] = BOTH, ['d'] = BOTH, ['e'] = BOTH,
-	['f'] = BOTH, ['g'] = BOTH, ['h'] = BOTH, ['i'] = BOTH, ['j'] = BOTH,
-	['k'] = BOTH, ['l'] = BOTH, ['m'] = BOTH, ['n'] = BOTH, ['o'] = BOTH,
-	['p'] = BOTH, ['q'] = BOTH, ['r'] = BOTH, ['s'] = BOTH, ['t'] = BOTH,
-	['u'] = BOTH, ['v'] = BOTH, ['w'] = BOTH, ['x'] = BOTH, ['y'] = BOTH,
-	['z'] = BOTH,
+#define K TOKEN
+#define T TARGET
+#define L (TOKEN | TARGET)
+#define H (HOST | TARGET)
+#define A (TOKEN | HOST | TARGET)
+static const unsigned char classes[256] = {
+	[0x20] = 0, A, T, K, A, A, A, A, H, H, A, A, T, A, A, T, /*  !"#$%&'()*+,-./ */
+	[0x30] = A, A, A, A, A, A, A, A, A, A, H, H, T, H, T, T, /* 0-9 :;<=>? */
+	[0x40] = T, A, A, A, A, A, A, A, A, A, A, A, A, A, A, A, /* @ A-O */
+	[0x50] = A, A, A, A, A, A, A, A, A, A, A, H, T, H, L, A, /* P-Z [\]^_ */
+	[0x60] = L, A, A, A, A, A, A, A, A, A, A, A, A, A, A, A, /* ` a-o */
+	[0x70] = A, A, A, A, A, A, A, A, A, A, A, T, L, T, A, 0, /* p-z {|}~ */
 };
+#undef K
+#undef T
+#undef L
+#undef H
+#undef A
 /* clang-format on */
 
 enum line { LINE_YES, LINE_PARTIAL, LINE_BAD };
@@ -82,14 +82,10 @@ refuse(struct http_refusal *why, int status, const char *text)
 static size_t
 span(struct str s, unsigned class)
 {
-	size_t i;
+	size_t i = 0;
 
-	for (i = 0; i < s.n; i++) {
-		unsigned char c = (unsigned char)s.p[i];
-
-		if (c >= sizeof(classes) || !(classes[c] & class))
-			break;
-	}
+	while (i < s.n && (classes[(unsigned char)s.p[i]] & class) != 0)
+		i++;
 	return i;
 }
 
@@ -165,15 +161,10 @@ static int
 parse_target(struct str text, struct http_request *r, struct http_refusal *why)
 {
 	struct str rest = text;
-	size_t i;
 
-	for (i = 0; i < text.n; i++) {
-		unsigned char c = (unsigned char)text.p[i];
-
-		if (c < 0x21 || c > 0x7e || c == '#')
-			return refuse(why, 400,
-			    "the target has a byte that must be escaped");
-	}
+	if (span(text, TARGET) != text.n)
+		return refuse(
+		    why, 400, "the target has a byte that must be escaped");
 	r->target = text;
 	if (r->method == HTTP_OPTIONS && str_eqz(text, "*")) {
 		r->path = text;
@@ -219,6 +210,8 @@ is_value(struct str s)
 {
 	size_t i;
 
+	if (!str_has_control(s))
+		return true;
 	for (i = 0; i < s.n; i++) {
 		unsigned char c = (unsigned char)s.p[i];
 

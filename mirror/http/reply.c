@@ -77,6 +77,8 @@ out_clean(struct turn *t, size_t from)
 {
 	unsigned char c;
 
+	if (!str_has_control((struct str){ t->out + from, t->out_n - from }))
+		return;
 	for (; from < t->out_n; from++) {
 		c = (unsigned char)t->out[from];
 		if ((c < 0x20 && c != '\t') || c == 0x7f)
@@ -241,6 +243,7 @@ reply_file(struct exchange *x, struct shared_fd *fd, uint64_t offset,
 		t->end = offset + length;
 		t->allowed = allowed;
 		t->cached_to = offset;
+		t->is_cold = false;
 	}
 	conn_wake(t->conn);
 }
