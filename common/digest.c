@@ -79,29 +79,31 @@ digest_equal(const struct digest *a, const struct digest *b)
 	return memcmp(a, b, sizeof(*a)) == 0;
 }
 
-static int
-hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return -1;
-}
+/* Of a digit 0-9 or a-f its value and DIGIT, of any other byte 0. */
+#define DIGIT 0x10u
+#define V(n) (DIGIT | (n))
+/* clang-format off */
+static const uint8_t hex_values[256] = {
+	['0'] = V(0), V(1), V(2), V(3), V(4), V(5), V(6), V(7), V(8), V(9),
+	['a'] = V(10), V(11), V(12), V(13), V(14), V(15),
+};
+/* clang-format on */
+#undef V
 
 /* HEX has two digits for each of the N bytes. */
 static bool
 hex_decode(const char *hex, uint8_t *out, size_t n)
 {
-	for (size_t i = 0; i < n; i++) {
-		int high = hex_value(hex[2 * i]);
-		int low = hex_value(hex[2 * i + 1]);
+	unsigned all = DIGIT;
 
-		if (high < 0 || low < 0)
-			return false;
-		out[i] = (uint8_t)(high * 16 + low);
+	for (size_t i = 0; i < n; i++) {
+		unsigned high = hex_values[(uint8_t)hex[2 * i]];
+		unsigned low = hex_values[(uint8_t)hex[2 * i + 1]];
+
+		all &= high & low;
+		out[i] = (uint8_t)(high << 4 | (low & 15));
 	}
-	return true;
+	return all == DIGIT;
 }
 
 static bool

@@ -104,6 +104,35 @@ str_cut(struct str *rest, char sep, struct str *piece)
 	return true;
 }
 
+/* Subtracting 0x20 from a byte below it borrows; so does subtracting 1 from what
+ * is left of 0x7f when that is taken off.  Only bytes behind one that was found
+ * can be taken wrongly for another. */
+static uint64_t
+control_bits(uint64_t bytes)
+{
+	const uint64_t ones = 0x0101010101010101u;
+	uint64_t rest = bytes ^ ones * 0x7f;
+
+	return (((bytes - ones * 0x20) & ~bytes) | ((rest - ones) & ~rest)) &
+	    ones * 0x80;
+}
+
+bool
+str_has_control(struct str s)
+{
+	uint64_t word, found = 0;
+	size_t i;
+
+	for (i = 0; i + sizeof(word) <= s.n; i += sizeof(word)) {
+		memcpy(&word, s.p + i, sizeof(word));
+		found |= control_bits(word);
+	}
+	memset(&word, ' ', sizeof(word));
+	if (i < s.n)
+		memcpy(&word, s.p + i, s.n - i);
+	return (found | control_bits(word)) != 0;
+}
+
 bool
 str_u64(struct str s, uint64_t *out)
 {

@@ -4,8 +4,8 @@
  * One call when a request's result is known, one when its reply has ended;
  * behind them the rows requests_total, response_bytes_total,
  * request_duration_seconds and first_byte_seconds, and the totals that the hit
- * ratio is made from.  Cells are looked up once per combination and kept.
- * Any thread; relaxed atomics.
+ * ratio is made from.  All of them are relaxed atomics; a struct traffic belongs
+ * to one loop.
  */
 #ifndef API_TRAFFIC_H
 #define API_TRAFFIC_H
@@ -46,14 +46,31 @@ struct traffic_key {
 	bool is_get; /* HEADs are not part of the hit ratio */
 };
 
-void traffic_began(const struct traffic_key *);
+/*
+ * A loop's memory of the cells that its requests counted in: finding one takes a
+ * lock and compares labels.  All zeros at first, and again when the loop's
+ * configuration changes, since keys point into that.
+ */
+#define TRAFFIC_SLOTS 64
+struct traffic {
+	struct traffic_slot {
+		struct traffic_key key; /* config NULL: empty */
+		struct metric *requests;
+		struct metric *bytes;
+		struct metric *duration;
+		struct metric *first_byte;
+	} slots[TRAFFIC_SLOTS];
+};
+
+void traffic_began(struct traffic *, const struct traffic_key *);
 
 struct traffic_end {
 	uint64_t body_bytes;
 	uint64_t first_byte_us; /* since the head was in; 0: none was sent */
 	uint64_t duration_us;
 };
-void traffic_ended(const struct traffic_key *, const struct traffic_end *);
+void traffic_ended(
+    struct traffic *, const struct traffic_key *, const struct traffic_end *);
 
 /* A tag was answered that the upstream had confirmed AGE_S ago. */
 void traffic_tag_age(const struct traffic_key *, int64_t age_s);

@@ -33,6 +33,8 @@ size_t str_index(struct str, char c);
 /* Cuts the next piece up to SEP off *rest; false when *rest was used up.
  * "a,,b" gives "a", "", "b"; "" gives one empty piece. */
 bool str_cut(struct str *rest, char sep, struct str *piece);
+/* A byte below 0x20, or 0x7f. */
+bool str_has_control(struct str);
 /* Decimal digits only, no sign, no overflow. */
 bool str_u64(struct str, uint64_t *out);
 /* A terminated copy (malloc); NULL when out of memory. */

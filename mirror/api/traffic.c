@@ -63,28 +63,59 @@ cell_of(enum metric_id id, const struct traffic_key *k)
 	return metric_cell(id, values);
 }
 
-void
-traffic_began(const struct traffic_key *k)
+static void
+slot_fill(struct traffic_slot *slot, const struct traffic_key *k)
 {
-	metric_add(cell_of(M_requests_total, k), 1);
+	const char *values[] = { traffic_kind_name(k->kind),
+		traffic_result_name(k->result) };
+
+	slot->key = *k;
+	slot->requests = cell_of(M_requests_total, k);
+	slot->bytes = cell_of(M_response_bytes_total, k);
+	slot->duration = metric_cell(M_request_duration_seconds, values);
+	slot->first_byte = metric_cell(M_first_byte_seconds, values);
+}
+
+static bool
+slot_is_for(const struct traffic_slot *slot, const struct traffic_key *k)
+{
+	return slot->key.config == k->config &&
+	    slot->key.upstream == k->upstream && slot->key.kind == k->kind &&
+	    slot->key.result == k->result && slot->key.ring == k->ring;
+}
+
+static struct traffic_slot *
+slot_of(struct traffic *t, const struct traffic_key *k)
+{
+	size_t upstream = (uintptr_t)k->upstream / sizeof(*k->upstream);
+	size_t hash = (upstream + k->ring) * RESULT_COUNT * KIND_COUNT +
+	    (size_t)k->result * KIND_COUNT + (size_t)k->kind;
+	struct traffic_slot *slot = &t->slots[hash % TRAFFIC_SLOTS];
+
+	if (!slot_is_for(slot, k))
+		slot_fill(slot, k);
+	return slot;
+}
+
+void
+traffic_began(struct traffic *t, const struct traffic_key *k)
+{
+	metric_add(slot_of(t, k)->requests, 1);
 	if (is_in_ratio(k))
 		atomic_fetch_add_explicit(
 		    &total_requests[k->result], 1, memory_order_relaxed);
 }
 
 void
-traffic_ended(const struct traffic_key *k, const struct traffic_end *end)
+traffic_ended(struct traffic *t, const struct traffic_key *k,
+    const struct traffic_end *end)
 {
-	const char *values[] = { traffic_kind_name(k->kind),
-		traffic_result_name(k->result) };
+	const struct traffic_slot *slot = slot_of(t, k);
 
-	metric_add(
-	    cell_of(M_response_bytes_total, k), (int64_t)end->body_bytes);
-	metric_observe(
-	    metric_cell(M_request_duration_seconds, values), end->duration_us);
+	metric_add(slot->bytes, (int64_t)end->body_bytes);
+	metric_observe(slot->duration, end->duration_us);
 	if (end->first_byte_us > 0)
-		metric_observe(metric_cell(M_first_byte_seconds, values),
-		    end->first_byte_us);
+		metric_observe(slot->first_byte, end->first_byte_us);
 	if (is_in_ratio(k))
 		atomic_fetch_add_explicit(&total_bytes[k->result],
 		    end->body_bytes, memory_order_relaxed);

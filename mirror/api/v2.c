@@ -4,7 +4,6 @@
  */
 #include "api/v2.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -55,6 +54,7 @@ v2_set_config(struct v2 *v, struct config *config)
 {
 	config_unref(v->config);
 	v->config = config_ref(config);
+	memset(&v->traffic, 0, sizeof(v->traffic));
 }
 
 /* ---- what is counted and logged ---------------------------------------- */
@@ -74,7 +74,7 @@ pull_count(struct pull *p, enum traffic_result result)
 		return;
 	p->is_counted = true;
 	p->key.result = result;
-	traffic_began(&p->key);
+	traffic_began(&p->v2->traffic, &p->key);
 }
 
 static const char *
@@ -118,7 +118,7 @@ count_end(struct pull *p, uint64_t duration_us)
 	if (x->first_byte_us > x->started_us)
 		end.first_byte_us = x->first_byte_us - x->started_us;
 	pull_count(p, RESULT_MISS); /* gone before anything was known */
-	traffic_ended(&p->key, &end);
+	traffic_ended(&p->v2->traffic, &p->key, &end);
 }
 
 static void
@@ -175,11 +175,12 @@ pull_error(struct pull *p, const struct err *err)
 struct str
 pull_etag(const struct digest *digest, char text[ETAG_TEXT_MAX])
 {
-	char plain[DIGEST_TEXT_MAX];
+	size_t n;
 
-	(void)snprintf(
-	    text, ETAG_TEXT_MAX, "\"%s\"", digest_text(digest, plain));
-	return str_of(text);
+	text[0] = '"';
+	n = 1 + strlen(digest_text(digest, text + 1));
+	text[n++] = '"';
+	return (struct str){ text, n };
 }
 
 bool

@@ -25,6 +25,7 @@ struct v2 {
 	struct loop *loop;
 	struct cache_port *port; /* owned */
 	struct config *config;   /* counted */
+	struct traffic traffic;
 };
 
 /* In the exchange's arena; ends in the exchange's on_end. */

@@ -3,7 +3,6 @@
  */
 #include "cache/target.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "common/check.h"
@@ -12,14 +11,15 @@ void
 target_init(struct target *t, struct config *config,
     const struct config_upstream *upstream, struct str repository)
 {
-	int n;
+	struct str name = str_of(upstream->name);
 
 	memset(t, 0, sizeof(*t));
 	t->config = config_ref(config);
 	t->upstream = upstream;
-	n = snprintf(t->scope, sizeof(t->scope), "%s/%.*s", upstream->name,
-	    STR_ARG(repository));
-	check(n > 0 && (size_t)n < sizeof(t->scope));
+	check(name.n + 1 + repository.n < sizeof(t->scope));
+	memcpy(t->scope, name.p, name.n);
+	t->scope[name.n] = '/';
+	memcpy(t->scope + name.n + 1, repository.p, repository.n);
 }
 
 void

@@ -35,12 +35,13 @@ static const struct {
 static bool
 cut_last(struct str *rest, struct str *segment)
 {
-	size_t i = rest->n;
+	const char *slash;
+	size_t i;
 
 	if (rest->p == NULL)
 		return false;
-	while (i > 0 && rest->p[i - 1] != '/')
-		i--;
+	slash = memrchr(rest->p, '/', rest->n);
+	i = slash == NULL ? 0 : (size_t)(slash - rest->p) + 1;
 	*segment = str_from(*rest, i);
 	rest->p = i > 0 ? rest->p : NULL;
 	rest->n = i > 0 ? i - 1 : 0;

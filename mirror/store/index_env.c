@@ -13,6 +13,7 @@
 #include <lmdb.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -21,7 +22,10 @@
 #include "common/log.h"
 #include "index_int.h"
 
-#define MAP_BYTES (64ull << 30) /* virtual; also the ceiling */
+/* Virtual; also the ceiling.  Less where address space is scarce (RLIMIT_AS,
+ * valgrind). */
+#define MAP_BYTES (64ull << 30)
+#define MAP_BYTES_LEAST (1ull << 30)
 #define READERS_MAX 512
 
 static const char *const table_names[TABLE_COUNT] = {
@@ -76,8 +80,8 @@ index_error(struct err *err, struct index *ix, int rc, const char *what)
 	if (rc == MDB_MAP_FULL)
 		return err_set(err, ERR_DISK_FULL,
 		    "can't %s the index %s: it has reached its ceiling of "
-		    "64 GiB",
-		    what, ix->path);
+		    "%llu GiB",
+		    what, ix->path, (unsigned long long)(ix->map_bytes >> 30));
 	if (is_damage(rc) || rc == MDB_PANIC)
 		return err_set(err, ERR_DISK,
 		    "can't %s the index %s: it is damaged (%s); restart "
@@ -202,6 +206,24 @@ open_tables(struct index *ix)
 	return rc;
 }
 
+/* The largest map that leaves half as much address space for the rest of us. */
+static uint64_t
+map_bytes(void)
+{
+	uint64_t n = MAP_BYTES;
+	void *p;
+
+	for (; n > MAP_BYTES_LEAST; n /= 2) {
+		p = mmap(NULL, n + n / 2, PROT_READ,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		if (p != MAP_FAILED) {
+			(void)munmap(p, n + n / 2);
+			return n;
+		}
+	}
+	return n;
+}
+
 static int
 env_open(struct index *ix)
 {
@@ -218,7 +240,8 @@ env_open(struct index *ix)
 	(void)mdb_env_set_assert(ix->env, on_assert);
 	(void)mdb_env_set_maxdbs(ix->env, TABLE_COUNT);
 	(void)mdb_env_set_maxreaders(ix->env, READERS_MAX);
-	rc = mdb_env_set_mapsize(ix->env, MAP_BYTES);
+	ix->map_bytes = map_bytes();
+	rc = mdb_env_set_mapsize(ix->env, ix->map_bytes);
 	if (rc == 0)
 		rc = mdb_env_open(ix->env, ix->path, MDB_NOTLS, 0644);
 	if (rc == 0)

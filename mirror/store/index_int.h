@@ -32,6 +32,7 @@ struct usage {
 struct index {
 	char *path;                   /* owned */
 	struct MDB_env *env;          /* owned */
+	uint64_t map_bytes;           /* its ceiling */
 	unsigned tables[TABLE_COUNT]; /* MDB_dbi */
 	bool is_built;                /* a rebuild once came to its end */
 	atomic_uint n_readers;

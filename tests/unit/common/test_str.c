@@ -92,6 +92,23 @@ numbers(void **state)
 }
 
 static void
+controls(void **state)
+{
+	char text[20];
+
+	(void)state;
+	for (unsigned c = 0; c < 256; c++)
+		for (size_t i = 0; i < sizeof(text); i++) {
+			memset(text, i % 2 == 0 ? 0xff : '~', sizeof(text));
+			text[i] = (char)c;
+			assert_int_equal(
+			    str_has_control((struct str){ text, sizeof(text) }),
+			    c < 0x20 || c == 0x7f);
+			assert_false(str_has_control((struct str){ text, i }));
+		}
+}
+
+static void
 copying(void **state)
 {
 	char *p = str_dup((struct str){ "a\0b", 3 });
@@ -219,6 +236,7 @@ main(void)
 		cmocka_unit_test(trimming),
 		cmocka_unit_test(cutting),
 		cmocka_unit_test(numbers),
+		cmocka_unit_test(controls),
 		cmocka_unit_test(copying),
 		cmocka_unit_test(printable),
 		cmocka_unit_test(patterns),
