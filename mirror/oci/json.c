@@ -111,21 +111,35 @@ oci_json_write(const json_t *value, struct buf *out, struct err *err)
 	    "the answer does not fit into %zu bytes", out->max);
 }
 
+/* How many bytes at the front of TEXT stand for themselves in a string. */
+static size_t
+plain_length(struct str text)
+{
+	size_t n = 0;
+
+	while (n < text.n && text.p[n] >= 0x20 && text.p[n] <= 0x7e &&
+	    text.p[n] != '"' && text.p[n] != '\\')
+		n++;
+	return n;
+}
+
 void
 oci_json_text(struct buf *out, struct str text)
 {
-	size_t i;
+	size_t n;
 
 	buf_addz(out, "\"");
-	for (i = 0; i < text.n; i++) {
-		unsigned char c = (unsigned char)text.p[i];
-
-		if (c < 0x20 || c > 0x7e)
-			buf_printf(out, "\\u%04x", c);
-		else if (c == '"' || c == '\\')
-			buf_printf(out, "\\%c", c);
+	while (text.n > 0) {
+		n = plain_length(text);
+		buf_add(out, text.p, n);
+		text = str_from(text, n);
+		if (text.n == 0)
+			break;
+		if (text.p[0] == '"' || text.p[0] == '\\')
+			buf_add(out, (char[]){ '\\', text.p[0] }, 2);
 		else
-			buf_add(out, &text.p[i], 1);
+			buf_printf(out, "\\u%04x", (unsigned char)text.p[0]);
+		text = str_from(text, 1);
 	}
 	buf_addz(out, "\"");
 }
