@@ -193,8 +193,8 @@ def test_wrong_length(own, origin, new_blob, size, wrong):
     assert answer.body != content.blobs[content.blob] or answer.ended != WHOLE
     assert not own.has_blob(content.blob)
     origin.heal()
-    wait_until(lambda: own.get(target).body == content.blobs[content.blob], 30,
-               "the endpoint to be asked again")
+    wait_until(lambda: own.get(target).body == content.blobs[content.blob],
+               what="the endpoint to be asked again")
 
 
 def test_head_with_a_length_unlike_the_manifests(start, origin, spare, new_blob):

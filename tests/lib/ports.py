@@ -7,9 +7,11 @@ SPAN ports that are theirs.
 import itertools
 import os
 import socket
+from pathlib import Path
 
 SPAN = 4000
 FIRST = int(os.environ.get("RAILHEAD_TEST_PORTS") or 28000)
+ESTABLISHED = "01"   # in /proc/net/tcp
 _next = itertools.count()
 
 
@@ -28,6 +30,13 @@ def free_port():
         port = FIRST + next(_next) % SPAN
         if is_free(port):
             return port
+
+
+def unread(port):
+    """How many bytes wait to be read in each connection to PORT (IPv4)."""
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return [int(queues.split(":")[1], 16) for _, local, _, state, queues, *_ in rows
+            if int(local.split(":")[1], 16) == port and state == ESTABLISHED]
 
 
 def raise_file_limit():
