@@ -24,6 +24,7 @@ def pulled(own, origin):
         for digest in content.blobs:
             own.get(f"/v2/lib/x/blobs/{digest}")
         own.wait_stored(len(content.blobs) + 1)
+    own.wait_clients(0)     # what was sent is counted when it was
     return own
 
 
