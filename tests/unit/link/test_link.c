@@ -253,6 +253,43 @@ coming_back_gives_no_claim(void **state)
 	is_near(idle->took, 5e6, 4);
 }
 
+/* Whose bytes come late now and then has no less than others in the end. */
+static void
+a_missed_turn_comes_again(void **state)
+{
+	struct far *late;
+
+	(void)state;
+	start("rate: 8Mbit, overhead: 0%");
+	late = begin(CLASS_PULL, 0);
+	for (int i = 0; i < 7; i++)
+		(void)begin(CLASS_PULL, 0);
+	for (int i = 0; i < 60; i++) {
+		late->back_us = now_us + 300000;
+		pass(SECOND);
+	}
+	is_near(late->took, 60e6 / 8, 3);
+}
+
+/* Who had the link for itself, and never had to wait, owes nobody anything. */
+static void
+who_was_alone_owes_nothing(void **state)
+{
+	struct far *alone, *fresh;
+
+	(void)state;
+	start("rate: 8Mbit, overhead: 0%");
+	alone = begin(CLASS_PULL, 40000);
+	pass(60 * SECOND);
+	assert_true(alone->took > (20u << 20));
+	alone->away_us = 0;
+	fresh = begin(CLASS_PULL, 0);
+	forget();
+	pass(10 * SECOND);
+	is_near(alone->took, 5e6, 4);
+	is_near(fresh->took, 5e6, 4);
+}
+
 static void
 a_waiting_prewarm_becomes_a_pull(void **state)
 {
@@ -383,7 +420,7 @@ connections(void **state)
 	(void)state;
 	start("rate: 1Mbit");
 	assert_int_equal(link_connections(&link), 1);
-	assert_int_equal(link_buffer_bytes(&link), 30000);
+	assert_int_equal(link_buffer_bytes(&link), 25000);
 	start("rate: 8Mbit");
 	assert_in_range(link_connections(&link), 4, 15);
 	start("rate: 50Mbit, connections: 32");
@@ -401,6 +438,35 @@ connections(void **state)
 	(void)begin(CLASS_PULL, 0);
 	assert_false(link_has_room(&link, CLASS_PULL));
 	assert_true(link_buffer_bytes(&link) * 4 < 6250000 / 4);
+}
+
+/* All that is on this side of the line before its turn has come. */
+static uint64_t
+ahead(unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		(void)begin(CLASS_PULL, 0);
+	return n * (link_buffer_bytes(&link) + link_read_bytes(&link));
+}
+
+static void
+what_comes_in_advance(void **state)
+{
+	(void)state;
+	start("rate: 1Mbit");
+	assert_true(ahead(link_connections(&link)) <= 31250);
+	start("rate: 8Mbit");
+	assert_true(ahead(link_connections(&link)) <= 250000);
+	start("rate: 50Mbit, connections: 32");
+	assert_true(ahead(32) <= 1562500);
+	start("rate: 900Mbit, connections: 32");
+	assert_true(ahead(32) <= 28125000);
+	assert_in_range(link_read_bytes(&link), 64u << 10, 256u << 10);
+	start("rate: 900Mbit, connections: 32, quota: {bytes: 32MiB}");
+	assert_true(ahead(link_connections(&link)) <= 512u << 10);
+	assert_true(quota_ahead(&link.quota) == 512u << 10);
+	start("rate: unlimited");
+	assert_int_equal(link_read_bytes(&link), 256u << 10);
 }
 
 static void
@@ -437,12 +503,15 @@ main(void)
 		cmocka_unit_test(what_is_left_is_borrowed),
 		cmocka_unit_test(flows_of_a_class_take_turns),
 		cmocka_unit_test(coming_back_gives_no_claim),
+		cmocka_unit_test(a_missed_turn_comes_again),
+		cmocka_unit_test(who_was_alone_owes_nothing),
 		cmocka_unit_test(a_waiting_prewarm_becomes_a_pull),
 		cmocka_unit_test(prewarm_has_a_rate_of_its_own),
 		cmocka_unit_test(an_operator_changes_it),
 		cmocka_unit_test(windows_change_the_rate),
 		cmocka_unit_test(a_spent_quota),
 		cmocka_unit_test(connections),
+		cmocka_unit_test(what_comes_in_advance),
 		cmocka_unit_test(what_is_used),
 	};
 
