@@ -101,7 +101,9 @@ uint64_t link_wait_us(struct link *, uint64_t now_us);
 /* How many transfers a link of this rate carries well: the configured number,
  * fewer where each would have but a crumb of what the kernel may hold. */
 unsigned link_connections(const struct link *);
-/* May one more of the class begin?  Pulls wait for pulls only. */
+/* May one more of the class begin?  Pulls wait for pulls only; and nobody for
+ * prewarm that is off: what runs of it stands still, and goes on at once when a
+ * store waits for it. */
 bool link_has_room(const struct link *, enum link_class);
 /* Bytes that the kernel may hold for each of the flows, and how many are read
  * at once, so that all together stay below 250 ms of the link, and of a metered

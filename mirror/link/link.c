@@ -164,12 +164,18 @@ link_is_usable(const struct link *l, enum link_class class)
 
 /* ---- turns -------------------------------------------------------------- */
 
+static bool
+is_off(const struct link *l, enum link_class class)
+{
+	return class == CLASS_PREWARM && l->prewarm.rate == 0;
+}
+
 /* Nothing but time and turns stands between the class and its bytes. */
 static bool
 is_open(const struct link *l, enum link_class class)
 {
 	return !l->is_down && quota_may(&l->quota, class) == QUOTA_YES &&
-	    (class != CLASS_PREWARM || l->prewarm.rate > 0);
+	    !is_off(l, class);
 }
 
 /* Is a class before CLASS busy? */
@@ -450,6 +456,10 @@ link_has_room(const struct link *l, enum link_class class)
 
 	if (class == CLASS_PULL)
 		return l->n_flows[CLASS_PULL] < most;
+	if (is_off(l, class))
+		return false;
+	if (is_off(l, CLASS_PREWARM))
+		most += l->n_flows[CLASS_PREWARM];
 	return count_flows(l) < most;
 }
 

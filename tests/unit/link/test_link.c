@@ -440,6 +440,30 @@ connections(void **state)
 	assert_true(link_buffer_bytes(&link) * 4 < 6250000 / 4);
 }
 
+/* It takes no new connection, and nobody waits for those that it has. */
+static void
+prewarm_that_is_off(void **state)
+{
+	struct far *f;
+
+	(void)state;
+	start("rate: 50Mbit, connections: 2");
+	f = begin(CLASS_PREWARM, 0);
+	(void)begin(CLASS_PREWARM, 0);
+	assert_false(link_has_room(&link, CLASS_REPAIR));
+	link_set_prewarm(&link, 0, now_us);
+	assert_true(link_has_room(&link, CLASS_REPAIR));
+	assert_false(link_has_room(&link, CLASS_PREWARM));
+	(void)begin(CLASS_REPAIR, 0);
+	(void)begin(CLASS_REPAIR, 0);
+	assert_false(link_has_room(&link, CLASS_REPAIR));
+	link_set_prewarm(&link, 1000, now_us);
+	link_flow_end(&f->flow);
+	assert_false(link_has_room(&link, CLASS_PREWARM));
+	start("rate: 50Mbit, connections: 2, prewarm: off");
+	assert_false(link_has_room(&link, CLASS_PREWARM));
+}
+
 /* All that is on this side of the line before its turn has come. */
 static uint64_t
 ahead(unsigned n)
@@ -511,6 +535,7 @@ main(void)
 		cmocka_unit_test(windows_change_the_rate),
 		cmocka_unit_test(a_spent_quota),
 		cmocka_unit_test(connections),
+		cmocka_unit_test(prewarm_that_is_off),
 		cmocka_unit_test(what_comes_in_advance),
 		cmocka_unit_test(what_is_used),
 	};
