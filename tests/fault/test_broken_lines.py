@@ -108,13 +108,26 @@ def test_cut_manifest(own, origin, new_seed):
 
 # ---- stalls ------------------------------------------------------------------------
 
+@pytest.mark.parametrize("at", [100, MIB])
+def test_a_stalled_line_is_tried_again_before_readers_notice(start, origin, large, at):
+    for stop in [at + MIB, at]:
+        origin.when(large.pattern, times=1, pause_at=stop)
+    mirror = start({UPSTREAM: over_the_wan(origin.url)}, **NO_PATIENCE)
+    answer = mirror.get(large.target)
+    assert (answer.ended, answer.body) == (WHOLE, large.data)
+    assert origin.count("GET") == 3
+    assert origin.bytes("GET") <= SIZE + 2 * (64 << 10)
+    assert mirror.metric("fill_readers_cut_total") == 0
+
+
 @pytest.mark.parametrize("at", [0, 100, MIB])
 def test_stall_is_given_up_and_resumed(start, origin, large, at):
     """Behind the watchdog the reader sees an early end (a FIN), or a 503 when
     there was nothing yet; it comes back for the rest, as containerd does."""
-    origin.when(large.pattern, times=1, pause_at=at)
+    origin.when(large.pattern, pause_at=at, cut_at=at)
     mirror = start({UPSTREAM: over_the_wan(origin.url)}, **NO_PATIENCE)
     answer = mirror.get(large.target)
+    origin.heal()
     have = b"" if answer.status == 503 else answer.body
     assert answer.status == 503 or answer.ended == FIN
     assert len(have) <= at and have == large.data[:len(have)]
@@ -203,8 +216,8 @@ def test_containerd_heals_a_cut(tmp_path, origin, authority, server_certificate,
     if scheme == "https":
         listen["tls"] = {"certificate": str(server_certificate.crt),
                          "key": str(server_certificate.key)}
-    for layer in content.layers:
-        origin.when(f"GET .*{layer}", times=1, pause_at=3 * MIB)
+    stalls = [origin.when(f"GET .*{layer}", pause_at=3 * MIB, cut_at=3 * MIB)
+              for layer in content.layers]
     mirror = Railhead(tmp_path / "mirror", {UPSTREAM: over_the_wan(origin.url)},
                       listen=[listen], default_upstream=None, **NO_PATIENCE)
     with mirror, Containerd(tmp_path / "containerd") as containerd:
@@ -214,7 +227,10 @@ def test_containerd_heals_a_cut(tmp_path, origin, authority, server_certificate,
         if scheme == "https":
             words += ["--ca", authority.ca.crt]
         assert run(*words).returncode == 0
-        good(containerd.pull(f"{UPSTREAM}/lib/x:1.0"))
+        pull = in_background(containerd.pull, f"{UPSTREAM}/lib/x:1.0")
+        mirror.wait_metric("fill_readers_cut_total", len(stalls))
+        origin.heal()
+        good(pull.join())
         assert set(content.layers) <= containerd.digests()
         assert mirror.metric("fill_readers_cut_total") == len(content.layers)
         assert origin.bytes("GET .*blobs") == sum(map(len, content.blobs.values()))
