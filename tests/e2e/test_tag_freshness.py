@@ -173,7 +173,7 @@ def test_an_immutable_tag_that_moves(ruled, origin, app):
     wait_until(lambda: digest_of(mirror.get(TARGET)) == first
                and mirror.metric("tag_moved_total", upstream=UPSTREAM) == 1,
                what="the move to be counted")
-    told = [line for line in mirror.log().splitlines() if first in line and moved in line]
+    told = mirror.wait_log(first, moved)
     assert len(told) == 1 and '"warn"' in told[0]
     mirror.restart()
     assert digest_of(mirror.get(TARGET)) == first

@@ -268,6 +268,7 @@ def test_early_close_is_no_error(own, large):
         fetch_chunk(own, content, 0)
     own.wait_clients(0)
     assert own.metric("requests_total", result="error") == 0
+    own.stop()
     assert '"error"' not in own.log()
 
 

@@ -118,6 +118,13 @@ class Railhead:
     def log(self):
         return self.daemon.log_text()
 
+    def wait_log(self, *words):
+        """The lines with all of WORDS, once there are some: what is logged is
+        written by a thread of its own, a little later."""
+        return wait_until(lambda: [line for line in self.log().splitlines()
+                                   if all(word in line for word in words)],
+                          what=f"{words} in the log")
+
     # ---- asking -----------------------------------------------------------
 
     def wire(self, **more):
