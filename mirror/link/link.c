@@ -7,7 +7,7 @@
  * A flow that has had its turn is away for a moment, until its next bytes are
  * read from the socket; if a class behind it took the turn meanwhile, both
  * would get half.  So while a class is busy, those behind it borrow only what
- * it leaves: what is in the bucket beyond 20 ms.  And they draw on what is kept
+ * it leaves: what is in the bucket beyond 50 ms.  And they draw on what is kept
  * for them, which costs them nothing while nobody before them is busy: what is
  * borrowed is not paid back.
  */
@@ -24,7 +24,7 @@
 #define LOOK_S 60
 #define PERIOD_US 5000000
 #define BUSY_US 1000000
-#define LEFT_US 20000
+#define LEFT_US 50000
 #define AHEAD_US 240000 /* 5/6 of it in the kernel, 1/6 read and waiting */
 #define CLAIM_US 250000
 #define CRUMB_BYTES (20u << 10)
@@ -278,10 +278,12 @@ enter_queue(struct link_flow *f, uint64_t now_us)
 	TAILQ_INSERT_TAIL(&l->queues[f->class], f, entry);
 }
 
+/* Those behind it need not be waited for: the next turn is theirs as far as
+ * something is kept for them. */
 static bool
-has_waiters(const struct link *l)
+has_waiters_before(const struct link *l, enum link_class class)
 {
-	for (int c = 0; c < CLASS_COUNT; c++)
+	for (int c = 0; c <= (int)class; c++)
 		if (!TAILQ_EMPTY(&l->queues[c]))
 			return true;
 	return false;
@@ -295,7 +297,8 @@ link_may(struct link_flow *f, uint64_t now_us)
 	if (f->state == FLOW_QUEUED)
 		return false;
 	if (f->state == FLOW_NAMED ||
-	    (!has_waiters(l) && may_class(l, f->class, now_us)))
+	    (!has_waiters_before(l, f->class) &&
+		may_class(l, f->class, now_us)))
 		return true;
 	enter_queue(f, now_us);
 	return false;

@@ -3,6 +3,7 @@ and on its side a token bucket."""
 
 import ctypes
 import os
+import random
 import shutil
 import subprocess
 import threading
@@ -38,21 +39,17 @@ class Wan:
     _count = 0
 
     def __init__(self, rate=None, burst="256kb", is_plain=False):
-        number = (os.getpid() * 8 + Wan._count) % (1 << 13)
         Wan._count += 1
         self.rate = rate
         self.burst = burst
         self.is_plain = is_plain
         self.name = f"wan-{os.getpid()}-{Wan._count}"
-        self._veth = f"wv{number}"
-        net = f"198.18.{number >> 5}.{(number & 31) << 2}".rsplit(".", 1)
-        self.near = f"{net[0]}.{int(net[1]) + 1}"
-        self.far = f"{net[0]}.{int(net[1]) + 2}"
         self.prefix = ["ip", "netns", "exec", self.name]
 
     def __enter__(self):
         _run("ip", "netns", "add", self.name)
         try:
+            self._connect()
             self._set_up()
         except BaseException:
             self.__exit__()
@@ -63,10 +60,24 @@ class Wan:
         subprocess.run(["ip", "link", "del", self._veth], capture_output=True)
         subprocess.run(["ip", "netns", "del", self.name], capture_output=True)
 
+    def _connect(self):
+        """Numbers that others have at the moment are taken, and so are their addresses."""
+        for tries_left in reversed(range(16)):
+            number = random.SystemRandom().randrange(1 << 13)
+            self._veth = f"wv{number}"
+            subnet, first = f"198.18.{number >> 5}", (number & 31) << 2
+            self.near, self.far = f"{subnet}.{first + 1}", f"{subnet}.{first + 2}"
+            try:
+                _run("ip", "link", "add", self._veth, "type", "veth", "peer", "name",
+                     f"{self._veth}f", "netns", self.name)
+                return
+            except RuntimeError:
+                if not tries_left:
+                    self._veth = "none"
+                    raise
+
     def _set_up(self):
         far = f"{self._veth}f"
-        _run("ip", "link", "add", self._veth, "type", "veth", "peer", "name", far,
-             "netns", self.name)
         _run("ip", "address", "add", f"{self.near}/30", "dev", self._veth)
         _run("ip", "link", "set", self._veth, "up")
         for words in (["ip", "address", "add", f"{self.far}/30", "dev", far],

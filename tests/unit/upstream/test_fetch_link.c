@@ -257,7 +257,7 @@ a_quota_is_kept(void **state)
 	assert_non_null(f);
 	assert_non_null(fgets(text, sizeof(text), f));
 	(void)fclose(f);
-	assert_non_null(strstr(text, " spent 4194304\n"));
+	assert_non_null(strstr(text, " spent 6694304\n"));
 	get_done(&g);
 }
 

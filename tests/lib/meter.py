@@ -48,6 +48,15 @@ class Meter:
         last = bisect.bisect_right(self.times, self.times[0] + end) - 1
         return (self.counts[last] - self.counts[first]) / (self.times[last] - self.times[first])
 
+    def lead(self, per_second):
+        """By how many seconds any stretch of time was ahead of PER_SECOND."""
+        most, least = 0, float("inf")
+        for at, count in zip(self.times, self.counts):
+            ahead = count / per_second - at
+            least = min(least, ahead)
+            most = max(most, ahead - least)
+        return most
+
     def windows(self, begin, length):
         """That of every window of LENGTH seconds that begins after BEGIN."""
         latest = self.times[-1] - self.times[0] - length
