@@ -9,7 +9,7 @@ from lib import images
 from lib.images import MIB
 from lib.railhead import registry_at
 from lib.sinks import Crowd, get
-from lib.wait import in_background, wait_until
+from lib.wait import in_background
 from lib.wire import WHOLE
 
 RSS_CEILING = 64 * MIB
@@ -282,7 +282,8 @@ def test_idle_connections_and_slow_heads(start, origin):
     """10,000 stand idle, 1,000 send a byte a second; others are served at once."""
     content = origin.load("lib/x", images.image(size=20_000, tag="1.0"))
     mirror = start({UPSTREAM: registry_at(origin.url)},
-                   limits={"connections": IDLE + SLOW + 100, "head_timeout": "5s"})
+                   limits={"connections": IDLE + SLOW + 100, "head_timeout": "5s",
+                           "idle_timeout": "10m"})
     head = get("/v2/lib/x/manifests/1.0")
     with Crowd() as idle, Crowd() as slow:
         for _ in range(10):     # in portions that an accept queue can take
@@ -322,14 +323,15 @@ def _read_what_is_there(crowd):
     crowd.pump(lambda: next(rounds))
 
 
-def test_nobody_is_kept_waiting_by_a_slow_head(own, origin):
+def test_nobody_is_kept_waiting_by_a_slow_head(start, origin):
     origin.load("lib/x", images.image(size=64, tag="1.0"))
-    held = [own.wire() for _ in range(50)]
+    mirror = start({UPSTREAM: registry_at(origin.url)}, limits={"head_timeout": "10m"})
+    held = [mirror.wire() for _ in range(50)]
     for wire in held:
         wire.send(b"GET /v2/ HTTP/1.1\r\nHo")
-    assert own.get("/v2/lib/x/manifests/1.0").status == 200
+    assert mirror.get("/v2/lib/x/manifests/1.0").status == 200
     for wire in held:
         wire.send(b"st: x\r\n\r\n")
         assert wire.body(wire.head()).status == 200
         wire.close()
-    wait_until(lambda: own.clients() == 0)
+    mirror.wait_clients(0)
