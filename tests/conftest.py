@@ -1,14 +1,17 @@
 """What most tests begin with: an upstream, and a mirror in front of it."""
 
 import itertools
+from contextlib import ExitStack
 
 import pytest
 
 from lib import images
 from lib.certs import Authority, Certificate
+from lib.far import Far
 from lib.faulty import Faulty
 from lib.ports import raise_file_limit
 from lib.railhead import Railhead, registry_at
+from lib.wan import Wan, why_not
 
 raise_file_limit()
 _seeds = itertools.count(1000)
@@ -52,6 +55,27 @@ def origin():
     """A registry of the test's own."""
     with Faulty() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def _no_lines():
+    return why_not()
+
+
+@pytest.fixture
+def line(_no_lines):
+    """line(rate, ...): a line with a limit, as lib.wan has it."""
+    if _no_lines:
+        pytest.skip(_no_lines)
+    with ExitStack() as stack:
+        yield lambda *how, **more: stack.enter_context(Wan(*how, **more))
+
+
+@pytest.fixture
+def far(line):
+    """far(rate, ...): a registry at the far side of a line of its own."""
+    with ExitStack() as stack:
+        yield lambda *how, **more: stack.enter_context(Far(line(*how, **more)))
 
 
 @pytest.fixture

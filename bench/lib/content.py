@@ -72,6 +72,17 @@ class Content:
         self.images.append(Image(repository, tag, manifest, config, layers))
         return self.images[-1]
 
+    def hollow(self, repository, size):
+        """A layer as large as one likes, of a file without blocks: its digest is not its
+        own, so nobody may wait for its end."""
+        draft = self.folder / "draft"
+        draft.touch()
+        os.truncate(draft, size)
+        blob = self._keep(draft, os.urandom(32).hex(), size)
+        config = self._file(json.dumps({"architecture": "amd64", "of": blob.digest}))
+        self.images.append(Image(repository, blob.hex[:12], config, config, [blob]))
+        return self.images[-1]
+
     def _noise(self, size):
         draft = self.folder / "draft"
         hasher = hashlib.sha256()

@@ -54,7 +54,7 @@ struct link {
 	struct bucket all, prewarm;
 	struct bucket kept[CLASS_COUNT];
 	struct link_flows queues[CLASS_COUNT];
-	uint64_t had[CLASS_COUNT];     /* by whoever was named last */
+	uint64_t had[CLASS_COUNT];     /* bytes, by whoever's turn it was */
 	uint64_t took_us[CLASS_COUNT]; /* when a flow of the class last did */
 	unsigned n_flows[CLASS_COUNT];
 	struct quota quota;
@@ -101,11 +101,15 @@ uint64_t link_wait_us(struct link *, uint64_t now_us);
 /* How many transfers a link of this rate carries well: the configured number,
  * fewer where each would have but a crumb of what the kernel may hold. */
 unsigned link_connections(const struct link *);
-/* May one more of the class begin?  Pulls wait for pulls only. */
+/* May one more of the class begin?  Pulls wait for pulls only; and nobody for
+ * prewarm that is off: what runs of it stands still, and goes on at once when a
+ * store waits for it. */
 bool link_has_room(const struct link *, enum link_class);
-/* Bytes that the kernel may hold for each of the flows, so that all together
- * stay below 250 ms of the link; 0: as it likes. */
+/* Bytes that the kernel may hold for each of the flows, and how many are read
+ * at once, so that all together stay below 250 ms of the link, and of a metered
+ * one below what its quota allows for; 0: as it likes. */
 size_t link_buffer_bytes(const struct link *);
+size_t link_read_bytes(const struct link *);
 
 /* Bytes per second, over the last full period of 5 s. */
 uint64_t link_use_now(const struct link *, enum link_class, uint64_t now_us);

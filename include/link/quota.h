@@ -2,8 +2,9 @@
  * quota.h - a month's budget of a metered link.
  *
  * Bytes are spent from an advance, which is written down (by the owner; the
- * text is made here) before it may be spent.  So after a crash at most one
- * advance too much counts as spent, and never too little.
+ * text is made here) before it may be spent; and with it what may have crossed
+ * the link and not been read yet.  So after a crash at most so much too much
+ * counts as spent, and never too little.
  *
  *	quota_read(text of last time)       at start
  *	quota_wants()  -> write quota_text() to disk -> quota_written()
@@ -57,6 +58,9 @@ void quota_look(struct quota *, int64_t wall_s);
 enum quota_answer quota_may(const struct quota *, enum link_class);
 void quota_spend(struct quota *, uint64_t micro);
 uint64_t quota_left(const struct quota *);
+/* How many bytes may have crossed that were not spent yet: what the kernel holds
+ * for us must stay below that. */
+uint64_t quota_ahead(const struct quota *);
 
 bool quota_is_due(const struct quota *); /* will quota_wants() say yes? */
 /* Is there something to be written?  Then OUT is it; quota_written() follows

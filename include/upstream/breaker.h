@@ -5,8 +5,9 @@
  *	                      ^                 |
  *	                      +-----failure-----+
  *
- * The time doubles from 1 s to 60 s with each failure, with jitter; a
- * Retry-After sets it.  In HALF_OPEN one probe is let through.  Pure
+ * The time doubles from 1 s to 60 s with each failure, with jitter.  Who says
+ * when to come again (Retry-After), or that it is asked too often (429), is
+ * taken at its word at once.  In HALF_OPEN one probe is let through.  Pure
  * arithmetic on the caller's clock (ms); no thread of its own.
  */
 #ifndef UPSTREAM_BREAKER_H
@@ -30,6 +31,9 @@ bool breaker_allows(struct breaker *, uint64_t now_ms, uint64_t *wait_ms);
 void breaker_succeeded(struct breaker *);
 /* JITTER: 0..999, from the caller's random source.  RETRY_AFTER_MS 0: none. */
 void breaker_failed(struct breaker *, uint64_t now_ms, unsigned jitter,
+    uint64_t retry_after_ms);
+/* It says that it is asked too often. */
+void breaker_limited(struct breaker *, uint64_t now_ms, unsigned jitter,
     uint64_t retry_after_ms);
 /* The probe ended without a verdict (its owner lost interest). */
 void breaker_abandoned(struct breaker *);

@@ -98,6 +98,9 @@ void fetch_close(struct fetch *);                    /* NULL is fine */
  * gets our answer well before its own 30 s. */
 #define FETCH_CONNECT_MS 5000
 #define FETCH_FIRST_BYTE_MS 15000
-#define FETCH_STALL_MS 60000 /* unless the link says another */
+/* A link's `stall` is the patience of readers: with a transfer that has gone
+ * silent it is a third, so that it is tried again twice before they are cut. */
+#define FETCH_STALL_MS 20000
+#define FETCH_STALLS 3
 
 #endif

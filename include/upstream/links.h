@@ -17,7 +17,6 @@
 struct upstreams;
 
 #define LINK_NAME_MAX 65
-#define LINKS_MAX 64 /* further ones are not reported */
 
 /* Where quotas are kept: FOLDER (copied) is there.  Before links are set. */
 err_checked int upstreams_set_state_folder(
@@ -37,6 +36,7 @@ struct link_report {
 	char name[LINK_NAME_MAX];
 	uint64_t rate, prewarm; /* in force; bytes/s */
 	bool is_up;
+	bool is_offline; /* nobody is reached over it */
 	bool is_changed; /* by an operator, until restart or reload */
 	unsigned connections;
 	bool in_window;
@@ -46,8 +46,8 @@ struct link_report {
 	int64_t quota_resets_at; /* s, wall */
 	struct link_class_report classes[CLASS_COUNT];
 };
-size_t upstreams_report_links(
-    struct upstreams *, struct link_report *out, size_t max);
+/* All N of them by name, the caller's to free(); NULL: out of memory. */
+struct link_report *upstreams_report_links(struct upstreams *, size_t *n);
 
 struct link_change {
 	bool has_rate, has_prewarm, has_up;

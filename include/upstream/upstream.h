@@ -31,9 +31,11 @@ void upstreams_free(struct upstreams *);
 void upstreams_set_patience(
     struct upstreams *, uint64_t connect_ms, uint64_t first_byte_ms);
 
-/* May a request be sent there now?  Else *wait_ms tells when to look again. */
+/* May a request be sent there now?  Else *wait_ms tells when to look again.
+ * CLASS: what it is for, if it counts against a rate limit: below the floor
+ * only pulls may spend; CLASS_PULL, too, for what does not count. */
 bool upstream_may_try(struct upstreams *, const struct config_upstream *,
-    const struct config_endpoint *, uint64_t *wait_ms);
+    const struct config_endpoint *, enum link_class, uint64_t *wait_ms);
 
 /* It sent wrong bytes: for the next hour all its blobs are held back whole. */
 void upstream_distrust(struct upstreams *, const struct config_upstream *,
@@ -43,17 +45,29 @@ bool upstream_is_distrusted(struct upstreams *, const struct config_upstream *,
 
 enum breaker_state { BREAKER_CLOSED, BREAKER_HALF_OPEN, BREAKER_OPEN };
 
+/* An endpoint that cannot be reached, or whose link is out of service, is
+ * offline; it has not failed. */
+enum endpoint_standing {
+	STANDING_UNTRIED,
+	STANDING_ONLINE,
+	STANDING_LIMITED, /* it says that it is asked too often */
+	STANDING_OFFLINE,
+	STANDING_ERRORS, /* it answers, with errors */
+};
+
 /* A copy of how one endpoint is doing, for people. */
 struct endpoint_report {
 	char upstream[256];
 	char endpoint[256];
 	bool was_tried;
 	bool is_up;
+	enum endpoint_standing standing;
 	enum breaker_state breaker;
 	int64_t last_ok_at; /* s, wall; 0: never */
 	int64_t last_fail_at;
 	char last_error[ERR_TEXT_MAX];
-	int64_t ratelimit_remaining; /* -1: not told */
+	int64_t ratelimit;           /* -1: not told */
+	int64_t ratelimit_remaining; /* the same */
 	bool is_distrusted;
 };
 size_t upstreams_report(struct upstreams *, const struct config *,

@@ -30,8 +30,9 @@ struct links_letter {
 	char who[128];
 	int status;
 	struct err err;
+	struct link_report now;   /* after a change */
+	struct link_report *rows; /* owned; else */
 	size_t n;
-	struct link_report rows[LINKS_MAX];
 };
 
 /* ---- as JSON ------------------------------------------------------------ */
@@ -71,15 +72,24 @@ json_classes(const struct link_report *r)
 	return all;
 }
 
+static const char *
+state_name(const struct link_report *r)
+{
+	if (!r->is_up)
+		return "out of service";
+	return r->is_offline ? "offline" : "online";
+}
+
 /* Rates are bytes per second; null: not limited. */
 static json_t *
 json_link(const struct link_report *r)
 {
-	return json_pack("{s:o, s:b, s:o, s:o, s:b, s:i, s:b, s:o, s:o, s:o}",
-	    "name", admin_json_text(r->name), "up", r->is_up, "rate",
-	    json_rate(r->rate), "prewarm", json_rate(r->prewarm), "changed",
-	    r->is_changed, "connections", (int)r->connections, "in_window",
-	    r->in_window, "window_changes_at",
+	return json_pack("{s:o, s:b, s:s, s:o, s:o, s:b, s:i, s:b, s:o, s:o, "
+			 "s:o}",
+	    "name", admin_json_text(r->name), "up", r->is_up, "state",
+	    state_name(r), "rate", json_rate(r->rate), "prewarm",
+	    json_rate(r->prewarm), "changed", r->is_changed, "connections",
+	    (int)r->connections, "in_window", r->in_window, "window_changes_at",
 	    admin_json_time(r->window_changes_at), "quota", json_quota(r),
 	    "classes", json_classes(r));
 }
@@ -105,7 +115,7 @@ answer(struct exchange *e, const struct links_letter *l)
 		return;
 	}
 	if (l->is_change) {
-		value = json_link(&l->rows[0]);
+		value = json_link(&l->now);
 		(void)json_object_set_new(value, "note", json_string(NOTE));
 		admin_reply_json(e, 200, value);
 		return;
@@ -119,7 +129,7 @@ answer(struct exchange *e, const struct links_letter *l)
 static void
 log_change(const struct links_letter *l)
 {
-	const struct link_report *r = &l->rows[0];
+	const struct link_report *r = &l->now;
 
 	log_info("link changed", LOG_Z("link", r->name), LOG_Z("who", l->who),
 	    LOG_Z("up", r->is_up ? "yes" : "no"),
@@ -143,7 +153,17 @@ on_home(struct letter *letter)
 		e->on_end = NULL;
 		answer(e, l);
 	}
+	free(l->rows);
 	free(l);
+}
+
+static int
+report(struct upstreams *us, struct links_letter *l)
+{
+	l->rows = upstreams_report_links(us, &l->n);
+	if (l->rows != NULL)
+		return 0;
+	return err_set(&l->err, ERR_NO_MEMORY, "no memory for an answer");
 }
 
 static void
@@ -155,9 +175,9 @@ on_origin(struct letter *letter)
 
 	if (l->is_change)
 		l->status = upstreams_change_link(
-		    us, l->name, &l->change, &l->rows[0], &l->err);
+		    us, l->name, &l->change, &l->now, &l->err);
 	else
-		l->n = upstreams_report_links(us, l->rows, LINKS_MAX);
+		l->status = report(us, l);
 	letter->deliver = on_home;
 	loop_post(l->admin->spec.admin, letter);
 }

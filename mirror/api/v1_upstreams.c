@@ -74,27 +74,49 @@ breaker_name(enum breaker_state state)
 	return "unknown";
 }
 
+static const char *
+standing_name(enum endpoint_standing standing)
+{
+	switch (standing) {
+	case STANDING_UNTRIED:
+		return "untried";
+	case STANDING_ONLINE:
+		return "online";
+	case STANDING_LIMITED:
+		return "limited";
+	case STANDING_OFFLINE:
+		return "offline";
+	case STANDING_ERRORS:
+		return "errors";
+	}
+	return "unknown";
+}
+
+static json_t *
+json_count(int64_t n)
+{
+	return n >= 0 ? json_integer((json_int_t)n) : json_null();
+}
+
 /* What happened to it, without its name. */
 static json_t *
 json_report(const struct endpoint_report *row)
 {
-	static const struct endpoint_report nothing = { .ratelimit_remaining =
-							    -1 };
+	static const struct endpoint_report nothing = { .ratelimit = -1,
+		.ratelimit_remaining = -1 };
 
 	if (row == NULL)
 		row = &nothing;
-	return json_pack("{s:b, s:b, s:s, s:o, s:o, s:o, s:o, s:b}", "up",
-	    report_is_up(row), "tried", row->was_tried, "breaker",
-	    breaker_name(row->breaker), "last_ok_at",
-	    admin_json_time(row->last_ok_at), "last_fail_at",
+	return json_pack("{s:b, s:s, s:b, s:s, s:o, s:o, s:o, s:o, s:o, s:b}",
+	    "up", report_is_up(row), "state", standing_name(row->standing),
+	    "tried", row->was_tried, "breaker", breaker_name(row->breaker),
+	    "last_ok_at", admin_json_time(row->last_ok_at), "last_fail_at",
 	    admin_json_time(row->last_fail_at), "last_error",
 	    row->last_error[0] != '\0' ? admin_json_text(row->last_error)
 				       : json_null(),
-	    "ratelimit_remaining",
-	    row->ratelimit_remaining >= 0
-		? json_integer((json_int_t)row->ratelimit_remaining)
-		: json_null(),
-	    "distrusted", row->is_distrusted);
+	    "ratelimit", json_count(row->ratelimit), "ratelimit_remaining",
+	    json_count(row->ratelimit_remaining), "distrusted",
+	    row->is_distrusted);
 }
 
 static json_t *

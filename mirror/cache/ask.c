@@ -12,7 +12,8 @@
 #include "flight.h"
 #include "oci/manifest.h"
 
-#define STALE_PATIENCE_MS 3000 /* who can be served stale waits this long */
+#define STALE_PATIENCE_MS 3000   /* who can be served stale waits this long */
+#define ANSWER_PATIENCE_MS 20000 /* all others: containerd waits for 30 s */
 #define DOCUMENT_MAX_BYTES (16u << 20)
 
 static enum ask_step step_begin(struct ask *);
@@ -166,14 +167,29 @@ on_committed(void *arg, const struct err *err)
 	ask_run(a);
 }
 
+static struct answer *
+too_late(const struct ask *a)
+{
+	struct answer *answer = answer_new();
+
+	if (answer != NULL)
+		(void)err_set(&answer->error, ERR_TIMED_OUT,
+		    "%s: no answer from the upstream within %d s; try again",
+		    a->target.scope, ANSWER_PATIENCE_MS / 1000);
+	return answer;
+}
+
+/* The ask goes on, for whoever comes back. */
 static void
-on_stale_timer(void *arg)
+on_patience(void *arg)
 {
 	struct ask *a = arg;
-	struct answer *stale;
+	struct answer *answer;
 
-	if (a->answer == NULL && (stale = kinds[a->kind].stale(a)) != NULL)
-		ask_answer(a, stale);
+	if (a->answer != NULL)
+		return;
+	answer = kinds[a->kind].stale(a);
+	ask_answer(a, answer != NULL ? answer : too_late(a));
 }
 
 static enum ask_step ask_stop(struct ask *);
@@ -196,8 +212,8 @@ static enum ask_step
 step_begin(struct ask *a)
 {
 	a->can_be_stale = kinds[a->kind].has_stale(a);
-	if (a->can_be_stale)
-		timer_set(&a->stale_timer, STALE_PATIENCE_MS);
+	timer_set(&a->patience,
+	    a->can_be_stale ? STALE_PATIENCE_MS : ANSWER_PATIENCE_MS);
 	return kinds[a->kind].begin(a);
 }
 
@@ -246,6 +262,19 @@ step_done(struct ask *a)
 
 /* ---- what the kinds use ------------------------------------------------ */
 
+static enum link_class
+class_of(const struct ask *a, bool is_head)
+{
+	const struct waiter *w;
+
+	if (is_head && a->kind == ASK_TAG)
+		return CLASS_REFRESH;
+	TAILQ_FOREACH (w, &a->waiters, link)
+		if (!w->is_in_background)
+			return CLASS_PULL;
+	return CLASS_REFRESH;
+}
+
 enum ask_step
 ask_upstream(struct ask *a, enum fetch_target what, bool is_head,
     int (*accept)(void *ask, struct err *err))
@@ -256,8 +285,7 @@ ask_upstream(struct ask *a, enum fetch_target what, bool is_head,
 		.what = what,
 		.is_head = is_head,
 		.reference = str_of(a->reference),
-		.class =
-		    is_head && a->kind == ASK_TAG ? CLASS_REFRESH : CLASS_PULL,
+		.class = class_of(a, is_head),
 		.patience_ms = a->can_be_stale ? 0 : ASK_PATIENCE_MS,
 		.max_bytes = DOCUMENT_MAX_BYTES,
 		.accept = accept,
@@ -287,6 +315,7 @@ ask_wait_child(struct ask *a, const struct digest *manifest)
 	target.tag[0] = '\0';
 	target.digest = *manifest;
 	a->child.on_answer = on_child;
+	a->child.is_in_background = TAILQ_EMPTY(&a->waiters);
 	ask_move(a, ASK_CHILD);
 	now = flight_ask(a->cache, ASK_MANIFEST, &target, &a->child);
 	target_done(&target);
@@ -309,7 +338,7 @@ ask_answer(struct ask *a, struct answer *answer)
 		return;
 	}
 	a->answer = answer;
-	timer_stop(&a->stale_timer);
+	timer_stop(&a->patience);
 	while ((w = TAILQ_FIRST(&a->waiters)) != NULL) {
 		TAILQ_REMOVE(&a->waiters, w, link);
 		w->on_answer(w, answer, w->has_joined);
@@ -407,7 +436,7 @@ ask_start(struct cache *c, enum ask_kind kind, const struct target *target,
 	target_copy(&a->target, target);
 	cache_key(&a->key, kind, target);
 	TAILQ_INIT(&a->waiters);
-	timer_init(&a->stale_timer, c->origin, on_stale_timer, a);
+	timer_init(&a->patience, c->origin, on_patience, a);
 	timer_init(&a->run_timer, c->origin, on_run_timer, a);
 	if (map_put(c->asks, a->key.bytes, a->key.n, a) != 0) {
 		(void)err_set(err, ERR_OVERLOADED,
@@ -429,6 +458,8 @@ ask_wait(struct ask *a, struct waiter *w)
 	if (a->answer != NULL)
 		return a->answer;
 	TAILQ_INSERT_TAIL(&a->waiters, w, link);
+	if (!w->is_in_background && a->state == ASK_FETCH)
+		gather_set_class(&a->gather, CLASS_PULL);
 	return NULL;
 }
 
@@ -440,7 +471,7 @@ ask_free(struct ask *a)
 	check(TAILQ_EMPTY(&a->waiters) && !a->is_writing);
 	(void)map_take(c->asks, a->key.bytes, a->key.n);
 	gather_stop(&a->gather);
-	timer_stop(&a->stale_timer);
+	timer_stop(&a->patience);
 	timer_stop(&a->run_timer);
 	list_pages_free(a->pages);
 	answer_unref(a->from_child);

@@ -40,6 +40,7 @@ struct waiter {
 	/* The answer is borrowed. */
 	void (*on_answer)(struct waiter *, struct answer *, bool has_joined);
 	bool has_joined;
+	bool is_in_background; /* and no store waits behind it */
 };
 
 enum ask_state {
@@ -66,7 +67,7 @@ struct ask {
 	char reference[DIGEST_TEXT_MAX + TARGET_TAG_MAX];
 	char page[GATHER_LINK_MAX + 1]; /* lists: the next page */
 	struct timer run_timer;         /* begins, and cancels, from the loop */
-	struct timer stale_timer; /* patience of those whom stale serves */
+	struct timer patience; /* of the waiters: stale, or an error, then */
 	bool can_be_stale;
 
 	struct digest digest;      /* TAG: what it was resolved to */

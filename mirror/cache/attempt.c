@@ -18,8 +18,8 @@ attempt_init(struct attempt *a, struct upstreams *upstreams,
 	a->upstream = upstream;
 	a->result = FETCH_UNREACHABLE;
 	(void)err_set(&a->error, ERR_UPSTREAM_DOWN,
-	    "%s: no endpoint may be asked now; breakers are open, or links "
-	    "out of service or spent",
+	    "%s: no endpoint may be asked now; breakers are open, links out "
+	    "of service or spent, or the rest of a rate limit is for pulls",
 	    upstream->name);
 }
 
@@ -63,7 +63,8 @@ attempt_next(struct attempt *a, const struct config_endpoint **endpoint,
 		n_open++;
 		if (a->tried & bit_of(a, e))
 			continue;
-		if (upstream_may_try(a->upstreams, a->upstream, e, &ms)) {
+		if (upstream_may_try(
+			a->upstreams, a->upstream, e, a->class, &ms)) {
 			a->tried |= bit_of(a, e);
 			*endpoint = e;
 			return ATTEMPT_GO;
@@ -74,7 +75,8 @@ attempt_next(struct attempt *a, const struct config_endpoint **endpoint,
 	if (n_open == 0)
 		return ATTEMPT_OVER;
 	*wait_ms = backoff_ms(a->n_rounds);
-	if (a->tried == 0 && soonest != UINT64_MAX)
+	a->is_barred = a->tried == 0 && soonest != UINT64_MAX;
+	if (a->is_barred)
 		*wait_ms = soonest > 0 ? soonest : 1;
 	a->n_rounds++;
 	a->tried = 0;

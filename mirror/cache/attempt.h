@@ -23,10 +23,12 @@
 struct attempt {
 	struct upstreams *upstreams;            /* borrowed */
 	const struct config_upstream *upstream; /* borrowed */
-	uint64_t tried;    /* a bit an endpoint: in this round */
-	uint64_t refused;  /* said no */
-	uint64_t excluded; /* sent what can't be right */
+	enum link_class class; /* the owner's: as upstream_may_try() has it */
+	uint64_t tried;        /* a bit an endpoint: in this round */
+	uint64_t refused;      /* said no */
+	uint64_t excluded;     /* sent what can't be right */
 	unsigned n_rounds;
+	bool is_barred;           /* WAIT: nobody may be asked sooner */
 	bool has_failed;          /* one did not answer, or not well */
 	enum fetch_result result; /* the failure that tells most */
 	struct err error;         /* its sentence */

@@ -143,6 +143,29 @@ look_for_readers(struct fill *f)
 
 /* ---- callbacks --------------------------------------------------------- */
 
+/* A 200 whose validator is another one than ours would bring all again.  Since
+ * it is the digest that decides what is right, we ask for the rest once more,
+ * without If-Range.  One that only ignores Range is read from the start. */
+static int
+check_validator(struct fill *f, const struct fetch_head *head, struct err *err)
+{
+	struct validator *v = &f->validator;
+
+	if (v->is_shown && head->status == 200 &&
+	    !str_eqz(head->etag, v->etag)) {
+		v->is_useless = true;
+		return err_set(err, ERR_UPSTREAM_BROKEN,
+		    "%s calls the blob otherwise than before",
+		    f->endpoint->name);
+	}
+	if (head->etag.n == 0 || head->etag.n > VALIDATOR_MAX)
+		return 0;
+	memcpy(v->etag, head->etag.p, head->etag.n);
+	v->etag[head->etag.n] = '\0';
+	v->from = f->endpoint;
+	return 0;
+}
+
 /* Is this head one that we can go on with?  Stores what it says. */
 static int
 on_head(void *arg, const struct fetch_head *head, struct err *err)
@@ -150,6 +173,8 @@ on_head(void *arg, const struct fetch_head *head, struct err *err)
 	struct fill *f = arg;
 	int64_t total = head->status == 206 ? head->total : head->length;
 
+	if (check_validator(f, head, err) != 0)
+		return -1;
 	if (total > 0 && f->expected_size != 0 &&
 	    (uint64_t)total != f->expected_size)
 		return err_set(err, ERR_UPSTREAM_BROKEN,
@@ -300,6 +325,16 @@ bit_of(const struct fill *f, const struct config_endpoint *e)
 	return 1ull << ((e - f->target.upstream->endpoints) & 63);
 }
 
+static struct str
+validator_for(struct fill *f, uint64_t offset)
+{
+	struct validator *v = &f->validator;
+
+	v->is_shown = offset > 0 && v->etag[0] != '\0' && !v->is_useless &&
+	    v->from == f->endpoint;
+	return str_of(v->is_shown ? v->etag : "");
+}
+
 static int
 start_fetch(struct fill *f, struct err *err)
 {
@@ -320,6 +355,7 @@ start_fetch(struct fill *f, struct err *err)
 		.arg = f,
 	};
 
+	spec.validator = validator_for(f, spec.offset);
 	if (spec.offset > 0)
 		metric_count1(
 		    M_fill_resumed_total, link_class_name(spec.class), 1);
@@ -361,6 +397,8 @@ rest_or_fail(struct fill *f, uint64_t wait_ms)
 	uint64_t now = now_ms(f), until = deadline_ms(f);
 
 	if (now >= until)
+		return give_up(f);
+	if (f->stream == NULL && f->attempt.is_barred && wait_ms > until - now)
 		return give_up(f);
 	if (wait_ms > until - now)
 		wait_ms = until - now;
@@ -441,6 +479,7 @@ start_over(struct fill *f, const struct err *why)
 	f->draft = next;
 	f->n_drafts++;
 	f->endpoints_used = 0;
+	f->validator = (struct validator){ .etag = "" };
 	f->expected_size = f->named_size;
 	stream_unref(f->stream);
 	f->stream = NULL;
@@ -490,6 +529,11 @@ try_again(struct fill *f)
 	timer_stop(&f->timer);
 	if (result == FETCH_STOPPED && is_our_fault(err.code))
 		return fill_fail(f, &err);
+	if (f->validator.is_shown && f->validator.is_useless) {
+		f->validator.is_shown = false;
+		attempt_progressed(&f->attempt);
+		return fill_move(f, FILL_TRY);
+	}
 	metric_count1(M_fill_broken_total, fill_reason(result), 1);
 	if (result == FETCH_STOPPED)
 		return settle_dispute(f, &err);

@@ -16,6 +16,8 @@
 #include "loop/timer.h"
 #include "store/draft.h"
 
+#define VALIDATOR_MAX 255
+
 enum fill_state {
 	FILL_OPEN,
 	FILL_TRY,
@@ -28,6 +30,14 @@ enum fill_state {
 	FILL_FAILED,
 };
 
+/* What one endpoint calls the bytes that it gave us (a strong ETag). */
+struct validator {
+	char etag[VALIDATOR_MAX + 1];       /* "": none */
+	const struct config_endpoint *from; /* nobody else knows it */
+	bool is_shown;   /* in the running fetch's If-Range */
+	bool is_useless; /* FROM names the same bytes now so, now otherwise */
+};
+
 struct fill {
 	struct cache *cache;   /* borrowed; outlives us */
 	struct target target;  /* of who asked first */
@@ -35,6 +45,7 @@ struct fill {
 	struct attempt attempt;
 	const struct config_endpoint *endpoint; /* asked now, or last */
 	struct fetch *fetch;                    /* owned */
+	struct validator validator;
 	struct draft *draft;    /* owned: the one being written */
 	struct draft *rejected; /* owned: the one before, with wrong bytes */
 	unsigned n_drafts;
@@ -49,7 +60,7 @@ struct fill {
 	uint64_t at;               /* offset of the next byte that comes */
 	uint64_t named_size;       /* by a manifest; 0: not known */
 	uint64_t expected_size;    /* by it or by a head; 0: not known */
-	uint64_t patient_until_ms; /* for a first head */
+	uint64_t patient_until_ms; /* for a first head; its first follower's */
 	uint64_t progress_ms;      /* when the last byte came */
 	uint64_t started_us;
 	uint64_t front_at_try; /* the draft's front when it was last asked */

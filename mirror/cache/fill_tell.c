@@ -140,8 +140,9 @@ fill_follow(struct fill *f, struct follower *o, bool has_joined)
 	if (f->named_size == 0 && f->expected_size == 0 &&
 	    strcmp(o->target.scope, f->target.scope) == 0)
 		f->named_size = f->expected_size = o->expected_size;
-	f->patient_until_ms =
-	    loop_now_ms(f->cache->origin) + fill_patience_ms(f);
+	if (TAILQ_EMPTY(&f->followers))
+		f->patient_until_ms =
+		    loop_now_ms(f->cache->origin) + fill_patience_ms(f);
 	if (f->stream != NULL)
 		follower_stream(o, f->stream, has_joined);
 	if (f->fetch != NULL)

@@ -202,6 +202,15 @@ step_run(struct gather *g)
 
 /* ---- birth and death --------------------------------------------------- */
 
+/* What counts against rate limits is a GET of a manifest. */
+static enum link_class
+spends_as(const struct gather *g)
+{
+	bool counts = g->spec.what == FETCH_MANIFEST && !g->spec.is_head;
+
+	return counts ? g->spec.class : CLASS_PULL;
+}
+
 void
 gather_start(struct gather *g, const struct gather_spec *spec)
 {
@@ -210,10 +219,20 @@ gather_start(struct gather *g, const struct gather_spec *spec)
 	g->started_ms = loop_now_ms(spec->cache->origin);
 	attempt_init(
 	    &g->attempt, spec->cache->upstreams, spec->target->upstream);
+	g->attempt.class = spends_as(g);
 	buf_init(&g->body, spec->max_bytes + 1);
 	timer_init(&g->timer, spec->cache->origin, on_timer, g);
 	gather_move(g, GATHER_TRY);
 	step_try(g);
+}
+
+void
+gather_set_class(struct gather *g, enum link_class class)
+{
+	g->spec.class = class;
+	g->attempt.class = spends_as(g);
+	if (g->fetch != NULL)
+		fetch_set_class(g->fetch, class);
 }
 
 bool

@@ -7,7 +7,7 @@
  * A flow that has had its turn is away for a moment, until its next bytes are
  * read from the socket; if a class behind it took the turn meanwhile, both
  * would get half.  So while a class is busy, those behind it borrow only what
- * it leaves: what is in the bucket beyond 20 ms.  And they draw on what is kept
+ * it leaves: what is in the bucket beyond 50 ms.  And they draw on what is kept
  * for them, which costs them nothing while nobody before them is busy: what is
  * borrowed is not paid back.
  */
@@ -24,10 +24,14 @@
 #define LOOK_S 60
 #define PERIOD_US 5000000
 #define BUSY_US 1000000
-#define LEFT_US 20000
-#define BUFFER_US 240000
+#define LEFT_US 50000
+#define AHEAD_US 240000 /* 5/6 of it in the kernel, 1/6 read and waiting */
+#define CLAIM_US 250000
 #define CRUMB_BYTES (20u << 10)
 #define UNPACED_BYTES (3u << 20) /* the kernel's own ceiling is about this */
+#define FAST (200u << 20)        /* bytes/s; nobody counts milliseconds then */
+#define READ_MIN 4096u
+#define READ_MAX (256u << 10)
 
 /* ---- rates -------------------------------------------------------------- */
 
@@ -160,12 +164,18 @@ link_is_usable(const struct link *l, enum link_class class)
 
 /* ---- turns -------------------------------------------------------------- */
 
+static bool
+is_off(const struct link *l, enum link_class class)
+{
+	return class == CLASS_PREWARM && l->prewarm.rate == 0;
+}
+
 /* Nothing but time and turns stands between the class and its bytes. */
 static bool
 is_open(const struct link *l, enum link_class class)
 {
 	return !l->is_down && quota_may(&l->quota, class) == QUOTA_YES &&
-	    (class != CLASS_PREWARM || l->prewarm.rate > 0);
+	    !is_off(l, class);
 }
 
 /* Is a class before CLASS busy? */
@@ -242,27 +252,38 @@ link_next(struct link *l, uint64_t now_us)
 	f = least_served(&l->queues[class]);
 	leave_queue(f, now_us);
 	f->state = FLOW_NAMED;
-	l->had[class] = f->had;
+	if (f->had > l->had[class])
+		l->had[class] = f->had;
 	return f;
+}
+
+static uint64_t
+claim_bytes(const struct link *l)
+{
+	return link_rate(l) / (MICRO / CLAIM_US);
 }
 
 static void
 enter_queue(struct link_flow *f, uint64_t now_us)
 {
 	struct link *l = f->link;
+	uint64_t had = l->had[f->class], claim = claim_bytes(l);
 
-	/* Who comes late, or back, has no claim to what others had. */
-	if (f->had < l->had[f->class])
-		f->had = l->had[f->class];
+	/* Who comes late, or back, has no claim to what others had; but a turn
+	 * that was missed by a moment comes again. */
+	if (f->had < had && had - f->had > claim)
+		f->had = had - claim;
 	f->state = FLOW_QUEUED;
 	f->queued_us = now_us;
 	TAILQ_INSERT_TAIL(&l->queues[f->class], f, entry);
 }
 
+/* Those behind it need not be waited for: the next turn is theirs as far as
+ * something is kept for them. */
 static bool
-has_waiters(const struct link *l)
+has_waiters_before(const struct link *l, enum link_class class)
 {
-	for (int c = 0; c < CLASS_COUNT; c++)
+	for (int c = 0; c <= (int)class; c++)
 		if (!TAILQ_EMPTY(&l->queues[c]))
 			return true;
 	return false;
@@ -276,7 +297,8 @@ link_may(struct link_flow *f, uint64_t now_us)
 	if (f->state == FLOW_QUEUED)
 		return false;
 	if (f->state == FLOW_NAMED ||
-	    (!has_waiters(l) && may_class(l, f->class, now_us)))
+	    (!has_waiters_before(l, f->class) &&
+		may_class(l, f->class, now_us)))
 		return true;
 	enter_queue(f, now_us);
 	return false;
@@ -312,6 +334,8 @@ link_take(struct link_flow *f, size_t n, uint64_t now_us)
 	if (quota_is_on(&l->quota))
 		quota_spend(&l->quota, micro);
 	f->had += n;
+	if (TAILQ_EMPTY(&l->queues[f->class]) && f->had > l->had[f->class])
+		l->had[f->class] = f->had;
 	l->took_us[f->class] = now_us;
 	count_use(l, f->class, micro / MICRO, now_us);
 }
@@ -395,16 +419,17 @@ link_flow_set_class(struct link_flow *f, enum link_class class, uint64_t now_us)
 
 /* ---- connections -------------------------------------------------------- */
 
-/* Bytes of the link in the time that the kernel may be ahead of us; 0: it is
- * too fast to care. */
+/* What may be on this side of the line that had no turn yet. */
 static uint64_t
 ahead_bytes(const struct link *l)
 {
-	uint64_t rate = link_rate(l);
+	uint64_t rate = link_rate(l), n = UINT64_MAX;
 
-	if (rate > UNPACED_BYTES * (uint64_t)MICRO / BUFFER_US * 16)
-		return 0;
-	return rate * BUFFER_US / MICRO;
+	if (rate < FAST)
+		n = rate * AHEAD_US / MICRO;
+	if (quota_is_on(&l->quota) && quota_ahead(&l->quota) < n)
+		n = quota_ahead(&l->quota);
+	return n;
 }
 
 unsigned
@@ -412,7 +437,7 @@ link_connections(const struct link *l)
 {
 	uint64_t n = ahead_bytes(l) / CRUMB_BYTES;
 
-	if (ahead_bytes(l) == 0 || n > l->config->connections)
+	if (n > l->config->connections)
 		return l->config->connections;
 	return n > 2 ? (unsigned)n - 1 : 1;
 }
@@ -434,17 +459,31 @@ link_has_room(const struct link *l, enum link_class class)
 
 	if (class == CLASS_PULL)
 		return l->n_flows[CLASS_PULL] < most;
+	if (is_off(l, class))
+		return false;
+	if (is_off(l, CLASS_PREWARM))
+		most += l->n_flows[CLASS_PREWARM];
 	return count_flows(l) < most;
 }
 
 size_t
 link_buffer_bytes(const struct link *l)
 {
-	uint64_t n = ahead_bytes(l) / (count_flows(l) + 1);
+	uint64_t n = ahead_bytes(l) / 6 * 5 / (count_flows(l) + 1);
 
-	if (ahead_bytes(l) == 0 || n > UNPACED_BYTES)
+	if (n > UNPACED_BYTES)
 		return 0;
-	return n > 4096 ? (size_t)n : 4096;
+	return n > READ_MIN ? (size_t)n : READ_MIN;
+}
+
+size_t
+link_read_bytes(const struct link *l)
+{
+	uint64_t n = ahead_bytes(l) / 6 / link_connections(l);
+
+	if (n > READ_MAX)
+		return READ_MAX;
+	return n > READ_MIN ? (size_t)n : READ_MIN;
 }
 
 uint64_t

@@ -91,10 +91,10 @@ quota_is_on(const struct quota *q)
 	return q->link->quota_bytes > 0;
 }
 
-/* A quarter of a second of the link is in the kernel, and has crossed, when we
- * stop to read. */
-static uint64_t
-margin(const struct quota *q)
+/* A quarter of a second of the link, as far as that is a small portion of the
+ * quota. */
+uint64_t
+quota_ahead(const struct quota *q)
 {
 	uint64_t rate = q->link->rate, most = q->link->quota_bytes / 64;
 
@@ -112,7 +112,7 @@ quota_left(const struct quota *q)
 enum quota_answer
 quota_may(const struct quota *q, enum link_class class)
 {
-	uint64_t kept = margin(q);
+	uint64_t kept = quota_ahead(q);
 
 	if (!quota_is_on(q))
 		return QUOTA_YES;
@@ -165,7 +165,8 @@ quota_wants(struct quota *q, char out[QUOTA_TEXT_MAX])
 	q->asked_month = q->month;
 	zone_date(q->month, &year, &month, &day);
 	(void)snprintf(out, QUOTA_TEXT_MAX, HEAD "%04d-%02d-%02d spent %llu\n",
-	    (int)year, month, day, (unsigned long long)q->asked);
+	    (int)year, month, day,
+	    (unsigned long long)(q->asked + quota_ahead(q)));
 	return true;
 }
 

@@ -11,7 +11,15 @@
 #define OPEN_FIRST_MS 1000u
 #define OPEN_MAX_MS 60000u
 #define RETRY_AFTER_MAX_MS (10u * 60 * 1000)
+#define LIMITED_MAX_MS (6u * 60 * 60 * 1000) /* Docker Hub's window */
 #define PROBE_MS 60000u
+#define PROBE_LOOK_MS 500u /* when others look whether it has ended */
+
+static uint64_t
+smaller(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
 
 /* BASE, up to a quarter shorter or longer. */
 static uint64_t
@@ -21,15 +29,13 @@ jittered(uint64_t base, unsigned jitter)
 }
 
 static uint64_t
-open_ms(const struct breaker *b, unsigned jitter, uint64_t retry_after_ms)
+backoff_ms(const struct breaker *b, unsigned jitter)
 {
-	unsigned doublings = b->failures - BREAKER_FAILURES;
+	unsigned doublings = 0;
 	uint64_t ms = OPEN_MAX_MS;
 
-	if (retry_after_ms > RETRY_AFTER_MAX_MS)
-		return RETRY_AFTER_MAX_MS;
-	if (retry_after_ms > 0)
-		return retry_after_ms;
+	if (b->failures > BREAKER_FAILURES)
+		doublings = b->failures - BREAKER_FAILURES;
 	if (doublings < 6 && OPEN_FIRST_MS << doublings < OPEN_MAX_MS)
 		ms = (uint64_t)OPEN_FIRST_MS << doublings;
 	return jittered(ms, jitter);
@@ -44,6 +50,8 @@ breaker_allows(struct breaker *b, uint64_t now_ms, uint64_t *wait_ms)
 	if (now_ms < b->open_until_ms &&
 	    (b->state == BREAKER_OPEN || b->is_probing)) {
 		*wait_ms = b->open_until_ms - now_ms;
+		if (b->state == BREAKER_HALF_OPEN)
+			*wait_ms = smaller(*wait_ms, PROBE_LOOK_MS);
 		return false;
 	}
 	b->state = BREAKER_HALF_OPEN;
@@ -58,19 +66,49 @@ breaker_succeeded(struct breaker *b)
 	*b = (struct breaker){ .state = BREAKER_CLOSED };
 }
 
+static void
+breaker_open(struct breaker *b, uint64_t now_ms, uint64_t for_ms)
+{
+	b->state = BREAKER_OPEN;
+	b->open_until_ms = now_ms + for_ms;
+}
+
+/* False: it is of a request from before. */
+static bool
+note_failure(struct breaker *b, uint64_t now_ms)
+{
+	if (b->state == BREAKER_OPEN && now_ms < b->open_until_ms)
+		return false;
+	if (b->failures < BREAKER_FAILURES + 6)
+		b->failures++;
+	b->is_probing = false;
+	return true;
+}
+
 void
 breaker_failed(struct breaker *b, uint64_t now_ms, unsigned jitter,
     uint64_t retry_after_ms)
 {
-	if (b->state == BREAKER_OPEN && now_ms < b->open_until_ms)
+	if (!note_failure(b, now_ms))
 		return;
-	if (b->failures < BREAKER_FAILURES + 6)
-		b->failures++;
-	b->is_probing = false;
-	if (b->state == BREAKER_CLOSED && b->failures < BREAKER_FAILURES)
+	if (retry_after_ms > 0)
+		breaker_open(
+		    b, now_ms, smaller(retry_after_ms, RETRY_AFTER_MAX_MS));
+	else if (b->state != BREAKER_CLOSED || b->failures >= BREAKER_FAILURES)
+		breaker_open(b, now_ms, backoff_ms(b, jitter));
+}
+
+void
+breaker_limited(struct breaker *b, uint64_t now_ms, unsigned jitter,
+    uint64_t retry_after_ms)
+{
+	if (!note_failure(b, now_ms))
 		return;
-	b->state = BREAKER_OPEN;
-	b->open_until_ms = now_ms + open_ms(b, jitter, retry_after_ms);
+	if (retry_after_ms > 0)
+		breaker_open(
+		    b, now_ms, smaller(retry_after_ms, LIMITED_MAX_MS));
+	else
+		breaker_open(b, now_ms, backoff_ms(b, jitter));
 }
 
 void

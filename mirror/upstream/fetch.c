@@ -130,6 +130,7 @@ fetch_give_head(struct fetch *f, const struct fetch_head *head)
 		    (unsigned long long)s->max_bytes);
 	f->state = FETCH_IN_BODY;
 	f->length = head->length;
+	endpoint_is_back(f->endpoint);
 	f->is_calling = true;
 	rc = s->on_head(s->arg, head, &f->err);
 	f->is_calling = false;

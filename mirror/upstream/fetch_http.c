@@ -68,8 +68,9 @@ stall_ms(const struct http *h)
 {
 	const struct config_link *link = h->fetch->spec.endpoint->link;
 
-	return link == NULL || link->stall_ms == 0 ? FETCH_STALL_MS
-						   : link->stall_ms;
+	return link == NULL || link->stall_ms == 0
+	    ? FETCH_STALL_MS
+	    : link->stall_ms / FETCH_STALLS;
 }
 
 static void
@@ -317,8 +318,9 @@ on_hop_head(void *arg)
 
 	endpoint_answered(f->endpoint, hop_status(h->hop));
 	if (is_home(h))
-		endpoint_ratelimit(
-		    f->endpoint, hop_header(h->hop, "RateLimit-Remaining", 0));
+		endpoint_ratelimit(f->endpoint, f->upstreams,
+		    hop_header(h->hop, "RateLimit-Limit", 0),
+		    hop_header(h->hop, "RateLimit-Remaining", 0));
 	h->unwanted = 0;
 	if (!is_wanted(h))
 		return 0;

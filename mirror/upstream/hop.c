@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 
 #include "common/check.h"
+#include "common/clock.h"
 #include "common/version.h"
 #include "curl_int.h"
 #include "upstream/url.h"
@@ -22,6 +23,7 @@
 #define KERNEL_BEGIN (64u << 10)    /* what a new connection may be sent */
 #define KERNEL_RMEM_MAX (208 << 10) /* what Linux lets everybody ask for */
 #define KERNEL_OPEN (4u << 20)
+#define EPOCH_LEAST_S 1000000000 /* so many seconds are no delay */
 
 struct hop {
 	struct curl_loop *curl;     /* borrowed; outlives us */
@@ -432,6 +434,8 @@ hop_retry_after_ms(const struct hop *h)
 	curl_off_t s = 0;
 
 	check(curl_easy_getinfo(h->easy, CURLINFO_RETRY_AFTER, &s) == CURLE_OK);
+	if (s >= EPOCH_LEAST_S) /* a time, as Docker Hub tells it */
+		s -= (curl_off_t)clock_wall_s();
 	return s > 0 && s < INT32_MAX ? (uint64_t)s * 1000 : 0;
 }
 

@@ -198,6 +198,7 @@ report(const struct link_state *s, struct link_report *r)
 		.rate = link_rate(l),
 		.prewarm = link_prewarm(l),
 		.is_up = !l->is_down,
+		.is_offline = endpoints_are_offline(s->upstreams, s->name),
 		.is_changed = l->is_down || l->has_rate || l->has_prewarm,
 		.connections = link_connections(l),
 		.in_window = l->window != NULL,
@@ -215,7 +216,7 @@ report(const struct link_state *s, struct link_report *r)
 
 struct list {
 	struct link_report *out;
-	size_t n, max;
+	size_t n;
 };
 
 static void
@@ -226,7 +227,7 @@ add_report(const void *key, size_t n, void *value, void *arg)
 
 	(void)key;
 	(void)n;
-	if (s->is_configured && list->n < list->max)
+	if (s->is_configured)
 		report(s, &list->out[list->n++]);
 }
 
@@ -237,15 +238,18 @@ by_name(const void *a, const void *b)
 	    ((const struct link_report *)b)->name);
 }
 
-size_t
-upstreams_report_links(
-    struct upstreams *us, struct link_report *out, size_t max)
+struct link_report *
+upstreams_report_links(struct upstreams *us, size_t *n)
 {
-	struct list list = { .out = out, .max = max };
+	size_t most = map_count(us->links) + 1; /* none: no NULL */
+	struct list list = { .out = calloc(most, sizeof(*list.out)) };
 
+	if (list.out == NULL)
+		return NULL;
 	map_each(us->links, add_report, &list);
-	qsort(out, list.n, sizeof(*out), by_name);
-	return list.n;
+	qsort(list.out, list.n, sizeof(*list.out), by_name);
+	*n = list.n;
+	return list.out;
 }
 
 int

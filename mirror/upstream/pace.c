@@ -12,8 +12,6 @@
 #include "upstream_int.h"
 
 #define TURNS_MAX 512 /* then other things of the loop have their turn */
-#define READ_MIN 4096u
-#define READ_MAX (256u << 10)
 
 static void
 set_timer(struct link_state *s)
@@ -51,16 +49,11 @@ share_buffers(struct link_state *s)
 void
 pace_sizes(const struct paced *p, size_t *read_bytes, size_t *kernel_bytes)
 {
-	uint64_t rate;
-
-	*read_bytes = READ_MAX;
-	*kernel_bytes = 0;
+	*read_bytes = *kernel_bytes = 0;
 	if (p->state != PACED_RUNS)
 		return;
 	*kernel_bytes = link_buffer_bytes(&p->at->link);
-	rate = link_rate(&p->at->link) / 50; /* 20 ms */
-	if (rate < READ_MAX)
-		*read_bytes = rate > READ_MIN ? (size_t)rate : READ_MIN;
+	*read_bytes = link_read_bytes(&p->at->link);
 }
 
 /* ---- coming and going --------------------------------------------------- */

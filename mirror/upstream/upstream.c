@@ -23,7 +23,10 @@
 #define ENDPOINTS_MAX 4096
 #define LINK_STATES_MAX 1024 /* over all reloads */
 #define LINK_DOWN_MS 1000    /* when to look at it again */
+#define LINK_SPENT_MS 60000  /* the same; nobody waits for the next month */
 #define DISTRUST_MS (60u * 60 * 1000)
+#define WINDOW_MS (6u * 60 * 60 * 1000) /* of a rate limit, unless it is told */
+#define FLOOR_MS 60000 /* when to look again below a rate limit's floor */
 
 /* ---- states ------------------------------------------------------------ */
 
@@ -59,7 +62,7 @@ state_new(const char *upstream, const char *label)
 		return NULL;
 	(void)snprintf(s->upstream, sizeof(s->upstream), "%s", upstream);
 	(void)snprintf(s->label, sizeof(s->label), "%s", label);
-	s->ratelimit_remaining = -1;
+	s->ratelimit = s->ratelimit_remaining = -1;
 	s->up = metric_cell(M_upstream_up, labels);
 	s->breaker_state = metric_cell(M_breaker_state, labels);
 	return s;
@@ -80,6 +83,8 @@ state_find(struct upstreams *us, const struct config_upstream *u,
 	if (s != NULL || !make)
 		return s;
 	s = state_new(u->name, label);
+	if (s != NULL && e->link != NULL)
+		(void)snprintf(s->link, sizeof(s->link), "%s", e->link->name);
 	if (s != NULL && map_put(us->endpoints, key, n, s) != 0) {
 		free(s);
 		return NULL;
@@ -142,21 +147,61 @@ endpoint_answered(struct endpoint_state *s, int status)
 	    M_upstream_requests_total, s->upstream, s->label, code, 1);
 }
 
-/* "93;w=21600" */
+/* "93;w=21600": a count, and the window's seconds (0 when they are not told).
+ * False when it is anything else. */
+static bool
+read_limit(struct str header, int64_t *n, uint64_t *window_s)
+{
+	struct str count, window = header;
+	uint64_t u;
+
+	*window_s = 0;
+	if (!str_cut(&window, ';', &count) || !str_u64(str_trim(count), &u) ||
+	    u > INT64_MAX)
+		return false;
+	*n = (int64_t)u;
+	window = str_trim(window);
+	if (str_starts(window, STR("w=")) &&
+	    (!str_u64(str_from(window, 2), window_s) || *window_s > 1u << 30))
+		*window_s = 0;
+	return true;
+}
+
 void
-endpoint_ratelimit(struct endpoint_state *s, struct str header)
+endpoint_ratelimit(struct endpoint_state *s, struct upstreams *us,
+    struct str limit, struct str remaining)
 {
 	const char *const labels[] = { s->upstream, s->label };
-	uint64_t n;
+	uint64_t window_s;
 
-	header.n = str_index(header, ';');
-	if (header.n == 0 || !str_u64(str_trim(header), &n) || n > INT64_MAX)
+	(void)read_limit(limit, &s->ratelimit, &window_s);
+	if (!read_limit(remaining, &s->ratelimit_remaining, &window_s))
 		return;
-	s->ratelimit_remaining = (int64_t)n;
-	if (s->ratelimit == NULL)
-		s->ratelimit =
+	s->ratelimit_until_ms = loop_now_ms(us->loop) +
+	    (window_s > 0 ? window_s * 1000 : WINDOW_MS);
+	if (s->remaining == NULL)
+		s->remaining =
 		    metric_cell(M_upstream_ratelimit_remaining, labels);
-	metric_set(s->ratelimit, s->ratelimit_remaining);
+	metric_set(s->remaining, s->ratelimit_remaining);
+}
+
+void
+endpoint_is_back(struct endpoint_state *s)
+{
+	if (s->result != FETCH_UNREACHABLE && s->result != FETCH_BROKEN)
+		return;
+	s->result = FETCH_DONE;
+	s->is_up = true;
+	show(s);
+}
+
+static void
+trip(struct endpoint_state *s, uint64_t now_ms, uint64_t retry_after_ms)
+{
+	if (s->result == FETCH_LIMITED)
+		breaker_limited(&s->breaker, now_ms, jitter(), retry_after_ms);
+	else
+		breaker_failed(&s->breaker, now_ms, jitter(), retry_after_ms);
 }
 
 void
@@ -173,6 +218,7 @@ endpoint_ended(struct endpoint_state *s, struct upstreams *us,
 		return;
 	}
 	s->was_tried = true;
+	s->result = result;
 	if (results[result].verdict == GOOD) {
 		s->is_up = true;
 		s->last_ok_at = clock_wall_s();
@@ -181,8 +227,7 @@ endpoint_ended(struct endpoint_state *s, struct upstreams *us,
 		s->is_up = result == FETCH_LIMITED;
 		s->last_fail_at = clock_wall_s();
 		s->last_error = *err;
-		breaker_failed(&s->breaker, loop_now_ms(us->loop), jitter(),
-		    retry_after_ms);
+		trip(s, loop_now_ms(us->loop), retry_after_ms);
 	}
 	show(s);
 }
@@ -195,16 +240,30 @@ endpoint_abandoned(struct endpoint_state *s)
 
 /* ---- for cache/ -------------------------------------------------------- */
 
+/* What is left of its rate limit is for pulls.  It is believed until the window
+ * must have passed. */
+static bool
+is_below_floor(const struct upstreams *us, const struct config_upstream *u,
+    const struct endpoint_state *s)
+{
+	return s->ratelimit_remaining >= 0 &&
+	    (uint64_t)s->ratelimit_remaining < u->ratelimit_floor &&
+	    loop_now_ms(us->loop) < s->ratelimit_until_ms;
+}
+
 bool
 upstream_may_try(struct upstreams *us, const struct config_upstream *u,
-    const struct config_endpoint *e, uint64_t *wait_ms)
+    const struct config_endpoint *e, enum link_class class, uint64_t *wait_ms)
 {
 	struct endpoint_state *s = state_find(us, u, e, false);
 	const struct link_state *l = link_state_of(us, e);
 	bool may = true;
 
-	*wait_ms = LINK_DOWN_MS;
+	*wait_ms = l != NULL && l->link.is_down ? LINK_DOWN_MS : LINK_SPENT_MS;
 	if (l != NULL && !link_is_usable(&l->link, CLASS_PULL))
+		return false;
+	*wait_ms = FLOOR_MS;
+	if (class != CLASS_PULL && s != NULL && is_below_floor(us, u, s))
 		return false;
 	*wait_ms = 0;
 	if (s != NULL) {
@@ -240,13 +299,23 @@ report_state(struct upstreams *us, const struct endpoint_state *s,
 {
 	r->was_tried = s->was_tried;
 	r->is_up = s->is_up;
+	r->standing = endpoint_standing(s);
 	r->breaker = s->breaker.state;
 	r->last_ok_at = s->last_ok_at;
 	r->last_fail_at = s->last_fail_at;
+	r->ratelimit = s->ratelimit;
 	r->ratelimit_remaining = s->ratelimit_remaining;
 	r->is_distrusted = loop_now_ms(us->loop) < s->distrusted_until_ms;
 	(void)snprintf(
 	    r->last_error, sizeof(r->last_error), "%s", s->last_error.text);
+}
+
+static bool
+is_out_of_service(struct upstreams *us, const struct config_endpoint *e)
+{
+	const struct link_state *l = link_state_of(us, e);
+
+	return l != NULL && l->link.is_down;
 }
 
 size_t
@@ -260,15 +329,16 @@ upstreams_report(struct upstreams *us, const struct config *config,
 	for (size_t i = 0; i < config->n_upstreams; i++) {
 		u = &config->upstreams[i];
 		for (size_t j = 0; j < u->n_endpoints && n < max; j++, n++) {
-			out[n] =
-			    (struct endpoint_report){ .ratelimit_remaining =
-							  -1 };
+			out[n] = (struct endpoint_report){ .ratelimit = -1,
+				.ratelimit_remaining = -1 };
 			(void)snprintf(
 			    out[n].upstream, LABEL_MAX, "%s", u->name);
 			label_of(u, &u->endpoints[j], out[n].endpoint);
 			s = state_find(us, u, &u->endpoints[j], false);
 			if (s != NULL)
 				report_state(us, s, &out[n]);
+			if (is_out_of_service(us, &u->endpoints[j]))
+				out[n].standing = STANDING_OFFLINE;
 		}
 	}
 	return n;

@@ -9,6 +9,7 @@
 #include "upstream/breaker.h"
 #include "upstream/fetch.h"
 #include "upstream/layout.h"
+#include "upstream/links.h"
 #include "upstream/token.h"
 #include "upstream/upstream.h"
 
@@ -26,11 +27,15 @@ struct endpoint_state {
 	int64_t last_ok_at; /* s, wall; 0: never */
 	int64_t last_fail_at;
 	struct err last_error;
-	int64_t ratelimit_remaining; /* -1: not told */
+	int64_t ratelimit;           /* requests a window; -1: not told */
+	int64_t ratelimit_remaining; /* the same, left */
+	uint64_t ratelimit_until_ms; /* the end of the window, at the latest */
 	uint64_t distrusted_until_ms;
 	struct metric *up; /* borrowed, like all cells */
 	struct metric *breaker_state;
-	struct metric *ratelimit; /* NULL until it is told */
+	struct metric *remaining; /* NULL until it is told */
+	enum fetch_result result; /* the last one; RUNNING: none yet */
+	char link[LINK_NAME_MAX]; /* ""; none */
 };
 
 struct upstreams {
@@ -53,12 +58,22 @@ struct endpoint_state *endpoint_state(struct upstreams *,
     const struct config_upstream *, const struct config_endpoint *);
 /* An answer came, or a request ended without one (0). */
 void endpoint_answered(struct endpoint_state *, int status);
-void endpoint_ratelimit(struct endpoint_state *, struct str header);
+/* The headers' values; p == NULL: there is none. */
+void endpoint_ratelimit(struct endpoint_state *, struct upstreams *,
+    struct str limit, struct str remaining);
+/* It gives what was asked for: it is offline no longer. */
+void endpoint_is_back(struct endpoint_state *);
 /* How a fetch ended; RETRY_AFTER_MS 0: not told. */
 void endpoint_ended(struct endpoint_state *, struct upstreams *,
     enum fetch_result, const struct err *, uint64_t retry_after_ms);
 /* Its owner lost interest before there was an answer. */
 void endpoint_abandoned(struct endpoint_state *);
+
+/* ---- standing.c ---------------------------------------------------------- */
+
+enum endpoint_standing endpoint_standing(const struct endpoint_state *);
+/* Is nobody reached over this link?  False when nobody was asked. */
+bool endpoints_are_offline(struct upstreams *, const char *link);
 
 /* ---- fetch.c ----------------------------------------------------------- */
 

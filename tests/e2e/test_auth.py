@@ -220,7 +220,7 @@ def test_redirect_to_nowhere(start, origin, new_blob):
     mirror = start({UPSTREAM: registry_at(origin.url)})
     assert mirror.get(f"/v2/lib/app/blobs/{content.blob}").status == 503
     origin.heal()
-    wait_until(lambda: mirror.get(f"/v2/lib/app/blobs/{content.blob}").status == 200, 30)
+    wait_until(lambda: mirror.get(f"/v2/lib/app/blobs/{content.blob}").status == 200)
 
 
 def test_redirect_to_a_scheme_that_is_not_http(start, origin, new_blob):

@@ -129,7 +129,7 @@ def test_large_blob_over_tls(on, origin, authority, server_certificate, new_blob
 
 def test_plain_request_to_a_tls_port(on, server_certificate):
     mirror = on(tls=tls_options(server_certificate))
-    with Wire(mirror.second_port, timeout=5) as wire:
+    with Wire(mirror.second_port) as wire:
         wire.send(b"GET /v2/ HTTP/1.1\r\nHost: x\r\n\r\n")
         assert wire.is_closed_by_peer()
 
@@ -140,7 +140,7 @@ def test_handshake_that_never_comes(on, server_certificate):
     with Wire(mirror.second_port) as silent:
         assert mirror.get("/v2/").status == 200
         silent.send(b"\x16\x03\x01\x02")
-        assert silent.is_closed_by_peer(timeout=30)
+        assert silent.is_closed_by_peer()
 
 
 def test_client_certificate(on, small, authority, server_certificate):
@@ -231,7 +231,7 @@ def test_bad_reload_keeps_the_old_configuration(own, small):
     own.config["upstreams"]["second.test"] = {"endpoinds": []}
     own.reload()
     assert own.get("/v2/lib/small/manifests/1.0").status == 200
-    assert "endpoinds" in own.log()
+    own.wait_log("endpoinds")
     assert own.metric("config_reloads_total") == 1
     del own.config["upstreams"]["second.test"]
     own.reload()
@@ -297,15 +297,16 @@ def test_head_timeout(start, origin):
     mirror = start({UPSTREAM: registry_at(origin.url)}, limits={"head_timeout": "500ms"})
     with mirror.wire() as wire:
         wire.send(b"GET /v2/ HTTP/1.1\r\nHo")
-        assert wire.is_closed_by_peer(timeout=10)
-    assert mirror.get("/v2/").status == 200
+        assert wire.is_closed_by_peer()
+    # A busy machine may keep a client from sending for as long.
+    wait_until(lambda: _is_served(mirror), what="a whole head to be answered")
 
 
 def test_idle_timeout(start, origin):
-    mirror = start({UPSTREAM: registry_at(origin.url)}, limits={"idle_timeout": "500ms"})
+    mirror = start({UPSTREAM: registry_at(origin.url)}, limits={"idle_timeout": "2s"})
     with mirror.wire() as wire:
         assert wire.ask("/v2/").status == 200
-        assert wire.is_closed_by_peer(timeout=10) == FIN
+        assert wire.is_closed_by_peer() == FIN
 
 
 def test_connections_in_all(start, origin):
@@ -354,20 +355,26 @@ def test_head_limit(start, origin):
 
 # ---- the end -------------------------------------------------------------------------
 
-def test_sigterm_finishes_replies(own, origin, new_blob):
+@pytest.fixture
+def patient(start, origin):
+    """A mirror that would wait for replies longer than any test does."""
+    return start({UPSTREAM: registry_at(origin.url)}, limits={"drain": "10m"})
+
+
+def test_sigterm_finishes_replies(patient, origin, new_blob):
     content = origin.load("lib/x", new_blob(2 * images.MIB))
     fault = origin.when("GET .*blobs", pause_at=images.MIB)
-    wire, idle = own.wire(), own.wire()
+    wire, idle = patient.wire(), patient.wire()
     assert idle.ask("/v2/").status == 200
     wire.request(f"/v2/lib/x/blobs/{content.blob}")
     fault.gate.wait_arrival()
-    own.daemon.signal(signal.SIGTERM)
+    patient.daemon.signal(signal.SIGTERM)
     assert idle.is_closed_by_peer() == FIN
-    wait_until(lambda: not _accepts(own), what="the listener to close")
+    wait_until(lambda: not _accepts(patient), what="the listener to close")
     fault.gate.open()
     answer = wire.body(wire.head())
     assert (answer.ended, answer.body) == (WHOLE, content.blobs[content.blob])
-    assert own.daemon.process.wait(20) == 0
+    assert patient.daemon.wait_end() == 0
 
 
 def _accepts(mirror):
@@ -388,27 +395,27 @@ def test_sigterm_does_not_wait_for_ever(start, origin, new_blob):
         fault.gate.wait_arrival()
         mirror.wait_metric("upstream_bytes_total", images.MIB)
         mirror.daemon.signal(signal.SIGTERM)
-        assert mirror.daemon.process.wait(20) == 0
+        assert mirror.daemon.wait_end() == 0
         answer = wire.body(wire.head())
         assert answer.ended == FIN
     assert mirror.drafts() != []
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_ends_at_once_when_idle(own, number):
-    own.daemon.signal(number)
-    assert own.daemon.process.wait(10) == 0
+def test_ends_at_once_when_idle(patient, number):
+    patient.daemon.signal(number)
+    assert patient.daemon.wait_end() == 0
 
 
-def test_readyz_while_draining(own, origin, new_blob):
+def test_readyz_while_draining(patient, origin, new_blob):
     content = origin.load("lib/x", new_blob(2 * images.MIB))
     fault = origin.when("GET .*blobs", pause_at=images.MIB)
-    with own.wire() as wire:
+    with patient.wire() as wire:
         wire.request(f"/v2/lib/x/blobs/{content.blob}")
         fault.gate.wait_arrival()
-        own.daemon.signal(signal.SIGTERM)
-        wait_until(lambda: own.admin("/readyz").status == 503, what="readyz to say no")
-        assert own.admin("/healthz").status == 200
+        patient.daemon.signal(signal.SIGTERM)
+        wait_until(lambda: patient.admin("/readyz").status == 503, what="readyz to say no")
+        assert patient.admin("/healthz").status == 200
         fault.gate.open()
         assert wire.body(wire.head()).ended == WHOLE
 

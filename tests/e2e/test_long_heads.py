@@ -12,7 +12,7 @@ class Client:
     """Asks with a header that comes twice; a new line after each refusal."""
 
     def __init__(self, mirror):
-        self.mirror, self.wire = mirror, Wire(mirror.port, timeout=10)
+        self.mirror, self.wire = mirror, Wire(mirror.port)
 
     def ask(self, target, name, size):
         self.wire.send(f"GET {target} HTTP/1.1\r\nHost: x\r\n{name}: {'a' * size}\r\n"
@@ -20,7 +20,7 @@ class Client:
         answer = self.wire.body(self.wire.head())
         if answer.status >= 400:
             self.close()
-            self.wire = Wire(self.mirror.port, timeout=10)
+            self.wire = Wire(self.mirror.port)
         return answer
 
     def close(self):

@@ -15,8 +15,11 @@ PORTS = (5000, 5001)
 QUICKSTART = ROOT / "deploy/quickstart"
 DEMO_LAYOUT = ROOT / "deploy/quickstart.d/demo-layout"
 
-are_free = pytest.mark.skipif(not all(map(is_free, PORTS)),
-                              reason="its ports are in use on this machine")
+
+@pytest.fixture
+def are_free():
+    if not all(map(is_free, PORTS)):
+        pytest.skip("its ports are in use on this machine")
 
 
 def quickstart(*words):
@@ -25,7 +28,7 @@ def quickstart(*words):
                           stdin=subprocess.DEVNULL, env=env)
 
 
-@are_free
+@pytest.mark.usefixtures("are_free")
 @pytest.mark.skipif(not is_installed("skopeo"), reason="skopeo is not installed")
 def test_once():
     """A miss, then a hit for which nothing crosses; and nothing is left."""
@@ -39,7 +42,7 @@ def test_once():
     assert all(map(is_free, PORTS))
 
 
-@are_free
+@pytest.mark.usefixtures("are_free")
 @pytest.mark.parametrize("port", PORTS)
 def test_port_that_is_taken(port):
     with socket.create_server(("127.0.0.1", port)):

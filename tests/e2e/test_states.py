@@ -4,7 +4,7 @@ the same headers and the same bytes."""
 import pytest
 
 from lib import images
-from lib.wait import Gate, in_background
+from lib.wait import Gate
 
 SIZE = 2 * images.MIB
 HALF = images.MIB
@@ -177,12 +177,16 @@ def test_heads_of_a_cold_blob_are_one(own, origin, new_blob):
     content = origin.load("lib/x", new_blob(SIZE))
     gate = Gate()
     origin.when("HEAD .*blobs", before=gate)
-    clients = [in_background(own.head, f"/v2/lib/x/blobs/{content.blob}") for _ in range(40)]
+    wires = [own.wire() for _ in range(40)]
+    for wire in wires:
+        wire.request(f"/v2/lib/x/blobs/{content.blob}", "HEAD")
     gate.wait_arrival()
-    own.wait_clients(lambda count: count >= 40)
+    own.wait_read(len(wires))
     gate.open()
-    assert {client.join().length for client in clients} == {SIZE}
-    # A connection may be open before its request was read: few, not one.
+    assert {wire.head(is_head=True).length for wire in wires} == {SIZE}
+    for wire in wires:
+        wire.close()
+    # One that was read may still be between two threads: few, not one.
     assert origin.count("HEAD .*blobs") <= 6
     assert origin.count("GET") == 0
 

@@ -5,7 +5,7 @@ import pytest
 from conftest import UPSTREAM
 from lib import images
 from lib.railhead import registry_at
-from lib.wait import Gate, in_background, wait_until
+from lib.wait import Gate, wait_until
 
 TARGET = "/v2/lib/app/manifests/1.0"
 
@@ -133,7 +133,7 @@ def test_fresh_again_when_the_upstream_is_back(ruled, origin, app):
     assert mirror.get(TARGET)["Warning"]
     origin.start()
     moved = app.move()
-    wait_until(lambda: digest_of(mirror.get(TARGET)) == moved, 30, "the moved tag")
+    wait_until(lambda: digest_of(mirror.get(TARGET)) == moved, what="the moved tag")
     assert mirror.get(TARGET)["Warning"] is None
 
 
@@ -145,7 +145,7 @@ def test_an_unknown_tag_is_remembered_briefly(ruled, origin, app):
     first = origin.count("manifests/new")
     assert first <= 2
     origin.repositories["lib/app"].tags["new"] = app.top
-    wait_until(lambda: mirror.get(target).status == 200, 30, "the new tag")
+    wait_until(lambda: mirror.get(target).status == 200, what="the new tag")
 
 
 def test_the_first_rule_that_matches_counts(start, origin, app):
@@ -173,7 +173,7 @@ def test_an_immutable_tag_that_moves(ruled, origin, app):
     wait_until(lambda: digest_of(mirror.get(TARGET)) == first
                and mirror.metric("tag_moved_total", upstream=UPSTREAM) == 1,
                what="the move to be counted")
-    told = [line for line in mirror.log().splitlines() if first in line and moved in line]
+    told = mirror.wait_log(first, moved)
     assert len(told) == 1 and '"warn"' in told[0]
     mirror.restart()
     assert digest_of(mirror.get(TARGET)) == first
@@ -202,10 +202,14 @@ def test_many_ask_once(ruled, origin, app, is_cold):
     origin.forget()
     gate = Gate()
     origin.when("manifests/1.0", before=gate)
-    clients = [in_background(mirror.get, TARGET) for _ in range(40)]
+    wires = [mirror.wire() for _ in range(40)]
+    for wire in wires:
+        wire.request(TARGET)
     gate.wait_arrival()
-    mirror.wait_clients(lambda have: have >= 40)
+    mirror.wait_read(len(wires))
     gate.open()
-    assert {digest_of(client.join()) for client in clients} == {app.top}
-    # A connection may be open before its request was read: few, not one.
+    assert {digest_of(wire.body(wire.head())) for wire in wires} == {app.top}
+    for wire in wires:
+        wire.close()
+    # One that was read may still be between two threads: few, not one.
     assert origin.count("manifests/1.0") <= 6

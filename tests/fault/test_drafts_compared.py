@@ -64,7 +64,7 @@ def test_second_draft_is_not_the_readers(start, origin, spares, blob, drafts, re
     second.when(content.pattern, times=1, status=refusal)  # in answer to a Range
     second.when(content.pattern, times=1, **first_body)
     mirror = start({UPSTREAM: registry_at(origin.url, second.url)})
-    with mirror.wire(timeout=20) as wire:
+    with mirror.wire() as wire:
         wire.request(content.target)
         answer = wire.body(wire.head(), stop_at=SIZE - HELD_BACK)
         assert answer.body[wrong_at] != content.data[wrong_at]

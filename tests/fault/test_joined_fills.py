@@ -100,7 +100,7 @@ def test_manifest_that_names_a_wrong_size(own, origin, disputed, new_blob):
     assert not own.has_blob(disputed.blob)
     other = origin.load("lib/y", new_blob(SIZE))
     fault = origin.when(f"GET .*{other.blob}", pause_at=SIZE // 2)
-    with own.wire(timeout=10) as wire:
+    with own.wire() as wire:
         wire.request(f"/v2/lib/y/blobs/{other.blob}")
         answer = wire.body(wire.head(), stop_at=MIB)
         fault.gate.open()

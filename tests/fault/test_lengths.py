@@ -99,7 +99,7 @@ def test_cut_at_the_same_place_for_ever(start, origin, large):
         assert mirror.get(f"/v2/lib/y/blobs/{other}").status == 200
         return not client.is_alive()
 
-    wait_until(is_over, STALL_S + 2, "the fill to be given up")
+    wait_until(is_over, what="the fill to be given up")
     answer = client.join()
     assert (answer.status, answer.ended) == (200, FIN)
     assert answer.body == large.data[:2 * MIB]

@@ -8,7 +8,7 @@ from conftest import UPSTREAM
 from lib import images, tokens
 from lib.images import MIB
 from lib.railhead import Railhead, registry_at
-from lib.wait import in_background
+from lib.wait import in_background, wait_until
 from lib.wire import FIN, WHOLE
 
 SIZE = 8 * MIB
@@ -215,9 +215,8 @@ def test_disk_that_fills_up_in_mid_fill(tmp_path, origin, small_disk, new_blob):
         check_blobs_are_right(mirror, [content])
         filler.unlink()
         origin.heal()
-        from lib.wait import wait_until
-        wait_until(lambda: mirror.get(target).body == content.blobs[content.blob], 30,
-                   "room to be noticed")
+        wait_until(lambda: mirror.get(target).body == content.blobs[content.blob],
+                   what="room to be noticed")
 
 
 def test_floor_of_free_disk(tmp_path, origin, small_disk, new_blob):
@@ -244,7 +243,7 @@ def test_store_that_can_not_be_written(tmp_path):
                       store={"path": str(place)})
     mirror.write_config()
     mirror.daemon.spawn()
-    assert mirror.daemon.process.wait(20) not in (0, -6, -11)
+    assert mirror.daemon.wait_end() not in (0, -6, -11)
     assert str(place) in mirror.log()
 
 

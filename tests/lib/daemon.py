@@ -5,7 +5,7 @@ import signal
 import subprocess
 from pathlib import Path
 
-from lib.wait import wait_until
+from lib.wait import PATIENCE_S, wait_until
 
 
 class Daemon:
@@ -33,7 +33,7 @@ class Daemon:
     def log_text(self):
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 
-    def wait_ready(self, is_ready, timeout=30):
+    def wait_ready(self, is_ready, timeout=PATIENCE_S):
         def ready_or_dead():
             assert self.is_running(), \
                 f"{self.argv[0]} ended with {self.process.returncode}:\n{self.log_text()[-4000:]}"
@@ -43,7 +43,11 @@ class Daemon:
     def signal(self, number):
         os.kill(self.pid, number)
 
-    def stop(self, timeout=20):
+    def wait_end(self, timeout=PATIENCE_S):
+        """Until it ended by itself; its exit status."""
+        return self.process.wait(timeout)
+
+    def stop(self, timeout=PATIENCE_S):
         """Ends it with SIGTERM; its exit status, None if it never ran."""
         if self.process is None:
             return None
@@ -58,4 +62,4 @@ class Daemon:
     def kill(self):
         if self.is_running():
             self.signal(signal.SIGKILL)
-        self.process.wait(10)
+        self.wait_end()

@@ -38,6 +38,7 @@ class Fault:
     hangs_up: bool = False           # without any answer
 
     def takes(self, request):
+        """One request at a time may ask: it is counted."""
         if self.times == 0 or not re.search(self.pattern, str(request)):
             return False
         self.times -= self.times > 0
@@ -57,6 +58,7 @@ class Faulty(Server):
         self.has_referrers = has_referrers
         self.page = page                # most tags in one answer; 0: any
         self._closing = threading.Event()
+        self._choosing = threading.Lock()
 
     # ---- setting up ---------------------------------------------------------
 
@@ -106,7 +108,8 @@ class Faulty(Server):
     # ---- answering ------------------------------------------------------------
 
     def answer(self, request, line):
-        fault = next((fault for fault in self.faults if fault.takes(request)), NOTHING)
+        with self._choosing:
+            fault = next((each for each in self.faults if each.takes(request)), NOTHING)
         if fault.before:
             fault.before.pass_through()
         if fault.hangs_up:
@@ -158,7 +161,9 @@ class Faulty(Server):
         fields = {"Content-Type": "application/octet-stream", "ETag": f'"{digest}"',
                   "Docker-Content-Digest": digest}
         span = _RANGE.match(request["Range"] or "")
-        if not span or fault.ignores_range:
+        etag = fault.fields.get("ETag", fields["ETag"])
+        is_other = (request["If-Range"] or etag) != etag
+        if not span or fault.ignores_range or is_other:
             return Reply(200, fields, data)
         first = int(span[1])
         last = min(int(span[2] or len(data) - 1), len(data) - 1)
@@ -217,8 +222,9 @@ class Faulty(Server):
             most = PIECE if not fault.rate else max(1, fault.rate // 50)
             most = min(most, stop - start - request.sent)
             piece = body[request.sent:request.sent + most]
-            line.send(b"%x\r\n%b\r\n" % (len(piece), piece) if fault.is_chunked else piece)
-            request.sent += len(piece)
+            with request.sending(len(piece)):
+                line.send(b"%x\r\n%b\r\n" % (len(piece), piece)
+                          if fault.is_chunked else piece)
             if fault.rate:
                 self._closing.wait(0.02)
 

@@ -1,15 +1,20 @@
 """Free ports on the loopback, outside the range of outgoing connections.
 
-Test runs beside each other keep apart: RAILHEAD_TEST_PORTS is the first of
-SPAN ports that are theirs.
+Test runs beside each other keep apart: each has SPAN ports of its own, for as
+long as it holds the lock on them.
 """
 
+import contextlib
+import fcntl
+import functools
 import itertools
-import os
 import socket
+import tempfile
+from pathlib import Path
 
-SPAN = 4000
-FIRST = int(os.environ.get("RAILHEAD_TEST_PORTS") or 28000)
+SPAN = 1000
+BLOCKS = range(8000, 32000, SPAN)
+ESTABLISHED = "01"   # in /proc/net/tcp
 _next = itertools.count()
 
 
@@ -23,11 +28,29 @@ def is_free(port):
     return True
 
 
+@functools.cache
+def _block():
+    """The first port of a block that is ours, and the lock that says so."""
+    for first in BLOCKS:
+        with contextlib.suppress(OSError):
+            lock = open(Path(tempfile.gettempdir()) / f"railhead-tests-{first}.lock", "a")
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return first, lock
+    raise RuntimeError(f"{len(BLOCKS)} test runs have all the ports")
+
+
 def free_port():
     while True:
-        port = FIRST + next(_next) % SPAN
+        port = _block()[0] + next(_next) % SPAN
         if is_free(port):
             return port
+
+
+def unread(port):
+    """How many bytes wait to be read in each connection to PORT (IPv4)."""
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return [int(queues.split(":")[1], 16) for _, local, _, state, queues, *_ in rows
+            if int(local.split(":")[1], 16) == port and state == ESTABLISHED]
 
 
 def raise_file_limit():

@@ -10,8 +10,8 @@ from pathlib import Path
 from lib import wire
 from lib.daemon import Daemon
 from lib.metrics import Metrics
-from lib.ports import free_port
-from lib.wait import wait_until
+from lib.ports import free_port, unread
+from lib.wait import PATIENCE_S, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 BINARY = Path(os.environ.get("RAILHEAD_BINARY") or ROOT / "build/release/railhead").absolute()
@@ -26,7 +26,7 @@ REPORT = re.compile(r"(ERROR: (Address|Leak|Thread)Sanitizer|WARNING: ThreadSani
                     r"|runtime error:).*")
 
 
-def run(*words, stdin=None, timeout=60):
+def run(*words, stdin=None, timeout=PATIENCE_S):
     """One command of the binary: status, stdout, stderr."""
     return subprocess.run([str(BINARY), *map(str, words)], input=stdin, text=True,
                           capture_output=True, timeout=timeout,
@@ -88,7 +88,7 @@ class Railhead:
             return False
 
     def stop(self, is_checked=True):
-        status = self.daemon.stop(timeout=60)
+        status = self.daemon.stop()
         if is_checked:
             self.check_log()
             assert status in (0, None), f"railhead ended with {status}:\n{self.log()[-4000:]}"
@@ -118,6 +118,13 @@ class Railhead:
     def log(self):
         return self.daemon.log_text()
 
+    def wait_log(self, *words):
+        """The lines with all of WORDS, once there are some: what is logged is
+        written by a thread of its own, a little later."""
+        return wait_until(lambda: [line for line in self.log().splitlines()
+                                   if all(word in line for word in words)],
+                          what=f"{words} in the log")
+
     # ---- asking -----------------------------------------------------------
 
     def wire(self, **more):
@@ -139,7 +146,7 @@ class Railhead:
     def metric(self, name, **labels):
         return self.metrics().sum(name, **labels)
 
-    def wait_metric(self, name, is_good, timeout=30, **labels):
+    def wait_metric(self, name, is_good, timeout=PATIENCE_S, **labels):
         """Waits until IS_GOOD (a value, or a test of it) holds."""
         test = is_good if callable(is_good) else lambda value: value == is_good
         wait_until(lambda: test(self.metric(name, **labels)), timeout, f"{name} {labels}")
@@ -148,12 +155,21 @@ class Railhead:
         """Who is connected, but for the scrape that asks it."""
         return self.metric("connections") - 1
 
-    def wait_clients(self, is_good, timeout=30):
+    def wait_clients(self, is_good, timeout=PATIENCE_S):
         test = is_good if callable(is_good) else lambda count: count == is_good
         wait_until(lambda: test(self.clients()), timeout, "so many clients")
 
-    def wait_stored(self, count, timeout=60):
-        self.wait_metric("store_objects", lambda have: have >= count, timeout)
+    def wait_read(self, count):
+        """Until COUNT clients are connected, and all that they sent was read."""
+        wait_until(lambda: unread(self.port) == [0] * count,
+                   what=f"{count} clients' requests to be read")
+
+    def wait_stored(self, count):
+        """Until COUNT objects are in the index; a fill ends a little later."""
+        def is_stored():
+            scrape = self.metrics()
+            return scrape.sum("store_objects") >= count and scrape.sum("fills") == 0
+        wait_until(is_stored, what=f"{count} objects to be stored")
 
     # ---- looking inside ----------------------------------------------------
 

@@ -10,30 +10,33 @@ from lib.ports import free_port
 
 
 class Registry:
-    """Plain, behind TLS (CERTIFICATE) or behind a token server (TOKENS)."""
+    """Plain, behind TLS (CERTIFICATE) or behind a token server (TOKENS); at the far
+    side of WAN."""
 
-    def __init__(self, folder, certificate=None, tokens=None, authority=None):
+    def __init__(self, folder, certificate=None, tokens=None, authority=None, wan=None):
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
+        self.host = wan.far if wan else "127.0.0.1"
         self.port = free_port()
         self.certificate = certificate
         self.tokens = tokens
         self.tls = wire.trusting(authority) if certificate else None
         config = self.folder / "registry.yml"
         config.write_text(json.dumps(self._config()))
-        self.daemon = Daemon(["docker-registry", "serve", config], self.folder / "registry.log",
+        argv = [*(wan.prefix if wan else []), "docker-registry", "serve", config]
+        self.daemon = Daemon(argv, self.folder / "registry.log",
                              {"OTEL_TRACES_EXPORTER": "none"})
 
     @property
     def url(self):
-        return f"{'https' if self.certificate else 'http'}://127.0.0.1:{self.port}"
+        return f"{'https' if self.certificate else 'http'}://{self.host}:{self.port}"
 
     def _config(self):
         config = {
             "version": "0.1",
             "log": {"level": "warn", "accesslog": {"disabled": False}},
             "storage": {"filesystem": {"rootdirectory": str(self.folder / "data")}},
-            "http": {"addr": f"127.0.0.1:{self.port}"},
+            "http": {"addr": f"{self.host}:{self.port}"},
         }
         if self.certificate:
             config["http"]["tls"] = {"certificate": str(self.certificate.crt),
@@ -92,7 +95,7 @@ class Registry:
 
     def _ask(self, target, method="GET", repository=None, fields=None, body=b""):
         fields = {"Connection": "close", **(fields or {}), **self._authorization(repository)}
-        with wire.Wire(self.port, tls=self.tls) as connection:
+        with wire.Wire(self.port, self.host, tls=self.tls) as connection:
             connection.request(target, method, fields)
             connection.send(body)
             return connection.body(connection.head())

@@ -8,6 +8,7 @@ import socket
 import ssl
 import struct
 import threading
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -42,6 +43,16 @@ class Request:
 
     def __str__(self):
         return f"{self.method} {self.target}"
+
+    @contextmanager
+    def sending(self, count):
+        """Counted before they go out: whoever has them may look at once."""
+        self.sent += count
+        try:
+            yield
+        except HangUp:
+            self.sent -= count
+            raise
 
 
 @dataclass
@@ -210,5 +221,5 @@ class Server:
         request.status = reply.status
         line.send_head(reply.status, {"Content-Length": len(reply.body), **reply.fields})
         if request.method != "HEAD":
-            line.send(reply.body)
-            request.sent += len(reply.body)
+            with request.sending(len(reply.body)):
+                line.send(reply.body)

@@ -1,12 +1,17 @@
-"""Waiting for what another process or thread will do: never by the clock."""
+"""Waiting for what another process or thread will do: never by the clock.
+
+A wait that ends well ends at once; its limit is for tests that fail, and for
+machines with one busy core and a slow disk.
+"""
 
 import threading
 import time
 
+PATIENCE_S = 60
 STEP_S = 0.02
 
 
-def wait_until(predicate, timeout=20, what="it"):
+def wait_until(predicate, timeout=PATIENCE_S, what="it"):
     """Returns PREDICATE's first true answer; fails after TIMEOUT seconds."""
     pause = threading.Event()
     give_up_at = time.monotonic() + timeout
@@ -30,7 +35,7 @@ class Gate:
         self._arrived.release()
         self._open.wait()
 
-    def wait_arrival(self, timeout=20):
+    def wait_arrival(self, timeout=PATIENCE_S):
         assert self._arrived.acquire(timeout=timeout), "nobody came to the gate"
 
     def open(self):
@@ -55,7 +60,7 @@ class _Background(threading.Thread):
         except BaseException as error:  # handed to whoever joins
             self._error = error
 
-    def join(self, timeout=60):
+    def join(self, timeout=2 * PATIENCE_S):
         super().join(timeout)
         assert not self.is_alive(), "still at work"
         if self._error:

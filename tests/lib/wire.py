@@ -5,6 +5,8 @@ import socket
 import ssl
 import struct
 
+from lib.wait import PATIENCE_S
+
 WHOLE, FIN, RESET = "whole", "fin", "reset"
 
 
@@ -55,7 +57,7 @@ class Answer:
 class Wire:
     """One connection to a server."""
 
-    def __init__(self, port, host="127.0.0.1", tls=None, timeout=60, receive_buffer=0):
+    def __init__(self, port, host="127.0.0.1", tls=None, timeout=PATIENCE_S, receive_buffer=0):
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.socket = socket.socket(family, socket.SOCK_STREAM)
         if receive_buffer:
@@ -124,7 +126,7 @@ class Wire:
         self.request(target, method, fields)
         return self.body(self.head(is_head=method == "HEAD"))
 
-    def is_closed_by_peer(self, timeout=10):
+    def is_closed_by_peer(self, timeout=PATIENCE_S):
         """Waits for the end of the connection: FIN or RESET."""
         self.socket.settimeout(timeout)
         while self._receive():

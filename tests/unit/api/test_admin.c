@@ -436,7 +436,8 @@ add_report(const char *upstream, const char *endpoint, bool is_up)
 	(void)snprintf(r->endpoint, sizeof(r->endpoint), "%s", endpoint);
 	r->was_tried = true;
 	r->is_up = is_up;
-	r->ratelimit_remaining = -1;
+	r->ratelimit = r->ratelimit_remaining = -1;
+	r->standing = is_up ? STANDING_ONLINE : STANDING_OFFLINE;
 	if (is_up)
 		return;
 	r->breaker = BREAKER_OPEN;
@@ -590,6 +591,7 @@ an_endpoint(void **state)
 	(void)state;
 	add_report("docker.io", "two.test", true);
 	reports[0].last_ok_at = 1000000000;
+	reports[0].ratelimit = 100;
 	reports[0].ratelimit_remaining = 93;
 	reports[0].is_distrusted = true;
 	add_report("ghcr.io", "ghcr.io", false);
@@ -600,24 +602,27 @@ an_endpoint(void **state)
 	    "[{\"name\":\"docker.io\",\"up\":true,\"aliases\":"
 	    "[\"index.docker.io\"],\"visibility\":\"public\",\"endpoints\":["
 	    "{\"name\":\"one.test\",\"url\":\"https://one.test\","
-	    "\"link\":null,\"up\":true,\"tried\":false,"
+	    "\"link\":null,\"up\":true,\"state\":\"untried\",\"tried\":false,"
 	    "\"breaker\":\"closed\",\"last_ok_at\":null,"
 	    "\"last_fail_at\":null,\"last_error\":null,"
-	    "\"ratelimit_remaining\":null,\"distrusted\":false},"
+	    "\"ratelimit\":null,\"ratelimit_remaining\":null,\"distrusted\":"
+	    "false},"
 	    "{\"name\":\"two.test\",\"url\":\"https://two.test\","
-	    "\"link\":null,\"up\":true,\"tried\":true,"
+	    "\"link\":null,\"up\":true,\"state\":\"online\",\"tried\":true,"
 	    "\"breaker\":\"closed\","
 	    "\"last_ok_at\":\"2001-09-09T01:46:40.000Z\","
 	    "\"last_fail_at\":null,\"last_error\":null,"
-	    "\"ratelimit_remaining\":93,\"distrusted\":true}]},"
+	    "\"ratelimit\":100,\"ratelimit_remaining\":93,\"distrusted\":true}]"
+	    "},"
 	    "{\"name\":\"ghcr.io\",\"up\":false,\"aliases\":[],"
 	    "\"visibility\":\"private\",\"endpoints\":["
 	    "{\"name\":\"ghcr.io\",\"url\":\"https://ghcr.io\","
-	    "\"link\":null,\"up\":false,\"tried\":true,"
+	    "\"link\":null,\"up\":false,\"state\":\"offline\",\"tried\":true,"
 	    "\"breaker\":\"open\",\"last_ok_at\":null,"
 	    "\"last_fail_at\":\"2001-09-09T01:46:40.000Z\","
 	    "\"last_error\":\"no \\\\xff answer\","
-	    "\"ratelimit_remaining\":null,\"distrusted\":false}]}]");
+	    "\"ratelimit\":null,\"ratelimit_remaining\":null,\"distrusted\":"
+	    "false}]}]");
 	free(text);
 	json_decref(value);
 }

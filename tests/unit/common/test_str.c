@@ -8,10 +8,10 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
-#include "common/clock.h"
 #include "common/str.h"
 
 static void
@@ -218,14 +218,14 @@ static void
 patterns_take_no_time(void **state)
 {
 	char text[4001];
-	uint64_t start = clock_mono_us();
+	clock_t start = clock(); /* our own time: others may take more */
 
 	(void)state;
 	memset(text, 'a', 4000);
 	text[4000] = '\0';
 	assert_false(str_match(
 	    STR("*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*b"), str_of(text)));
-	assert_true(clock_mono_us() - start < 2000000);
+	assert_true(clock() - start < 2 * CLOCKS_PER_SEC);
 }
 
 int

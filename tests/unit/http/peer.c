@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-#define PATIENCE_S 20
+#define PATIENCE_S 60
 #define NARROW_BYTES 4096
 
 static int

@@ -20,7 +20,7 @@
 #include "http/listener.h"
 #include "loop/work.h"
 
-#define PATIENCE_S 20
+#define PATIENCE_S 60
 #define PRIME 251u
 
 char

@@ -101,7 +101,7 @@ connect_and_drain(struct rig *r)
 	int fd = peer_connect(r->port);
 
 	peer_send(fd, GET("/hello"));
-	assert_int_equal(poll(&queue, 1, 20000), 1);
+	assert_int_equal(poll(&queue, 1, 60000), 1);
 	client = fd;
 	http_server_drain(r->server, on_drained, r);
 }

@@ -33,6 +33,7 @@ static struct link link;
 static struct far flows[FLOWS_MAX];
 static size_t n_flows;
 static uint64_t now_us;
+static uint64_t late_us; /* how much later than wanted the loop looks */
 
 static struct far *
 begin(enum link_class class, uint64_t away_us)
@@ -71,7 +72,7 @@ ask(struct far *f)
 static void
 pass(uint64_t us)
 {
-	uint64_t until = now_us + us;
+	uint64_t until = now_us + us, due_us = UINT64_MAX;
 	struct link_flow *next;
 
 	for (; now_us < until; now_us += STEP_US) {
@@ -79,6 +80,11 @@ pass(uint64_t us)
 			ask(&flows[i]);
 		if (link_wait_us(&link, now_us) > 0)
 			continue;
+		if (due_us == UINT64_MAX)
+			due_us = now_us + late_us;
+		if (now_us < due_us)
+			continue;
+		due_us = UINT64_MAX;
 		while ((next = link_next(&link, now_us)) != NULL)
 			ask(container_of(next, struct far, flow));
 	}
@@ -107,6 +113,7 @@ start(const char *yaml)
 	for (size_t i = 0; i < n_flows; i++)
 		link_flow_end(&flows[i].flow);
 	n_flows = 0;
+	late_us = 0;
 	link_init(&link, settings(yaml), now_us, START);
 }
 
@@ -191,6 +198,26 @@ a_pull_among_prewarm(void **state)
 	}
 }
 
+/* Small pieces and a busy loop: a pull waits for no turn of those behind it. */
+static void
+a_pull_of_small_pieces(void **state)
+{
+	struct far *f;
+
+	(void)state;
+	start("rate: 16Mbit, " SHARES);
+	late_us = 4000;
+	for (int i = 0; i < 3; i++)
+		begin(CLASS_PREWARM, 500)->piece = 5000;
+	pass(2 * SECOND);
+	f = begin(CLASS_PULL, 500);
+	f->piece = 5000;
+	forget();
+	pass(10 * SECOND);
+	is_near(f->took, 0.95 * 20e6, 3);
+	is_near(took(CLASS_PREWARM), 0.05 * 20e6, 10);
+}
+
 /* A pull from a slow server leaves most of the link, and prewarm has it. */
 static void
 what_is_left_is_borrowed(void **state)
@@ -251,6 +278,43 @@ coming_back_gives_no_claim(void **state)
 	forget();
 	pass(10 * SECOND);
 	is_near(idle->took, 5e6, 4);
+}
+
+/* Whose bytes come late now and then has no less than others in the end. */
+static void
+a_missed_turn_comes_again(void **state)
+{
+	struct far *late;
+
+	(void)state;
+	start("rate: 8Mbit, overhead: 0%");
+	late = begin(CLASS_PULL, 0);
+	for (int i = 0; i < 7; i++)
+		(void)begin(CLASS_PULL, 0);
+	for (int i = 0; i < 60; i++) {
+		late->back_us = now_us + 300000;
+		pass(SECOND);
+	}
+	is_near(late->took, 60e6 / 8, 3);
+}
+
+/* Who had the link for itself, and never had to wait, owes nobody anything. */
+static void
+who_was_alone_owes_nothing(void **state)
+{
+	struct far *alone, *fresh;
+
+	(void)state;
+	start("rate: 8Mbit, overhead: 0%");
+	alone = begin(CLASS_PULL, 40000);
+	pass(60 * SECOND);
+	assert_true(alone->took > (20u << 20));
+	alone->away_us = 0;
+	fresh = begin(CLASS_PULL, 0);
+	forget();
+	pass(10 * SECOND);
+	is_near(alone->took, 5e6, 4);
+	is_near(fresh->took, 5e6, 4);
 }
 
 static void
@@ -383,7 +447,7 @@ connections(void **state)
 	(void)state;
 	start("rate: 1Mbit");
 	assert_int_equal(link_connections(&link), 1);
-	assert_int_equal(link_buffer_bytes(&link), 30000);
+	assert_int_equal(link_buffer_bytes(&link), 25000);
 	start("rate: 8Mbit");
 	assert_in_range(link_connections(&link), 4, 15);
 	start("rate: 50Mbit, connections: 32");
@@ -401,6 +465,59 @@ connections(void **state)
 	(void)begin(CLASS_PULL, 0);
 	assert_false(link_has_room(&link, CLASS_PULL));
 	assert_true(link_buffer_bytes(&link) * 4 < 6250000 / 4);
+}
+
+/* It takes no new connection, and nobody waits for those that it has. */
+static void
+prewarm_that_is_off(void **state)
+{
+	struct far *f;
+
+	(void)state;
+	start("rate: 50Mbit, connections: 2");
+	f = begin(CLASS_PREWARM, 0);
+	(void)begin(CLASS_PREWARM, 0);
+	assert_false(link_has_room(&link, CLASS_REPAIR));
+	link_set_prewarm(&link, 0, now_us);
+	assert_true(link_has_room(&link, CLASS_REPAIR));
+	assert_false(link_has_room(&link, CLASS_PREWARM));
+	(void)begin(CLASS_REPAIR, 0);
+	(void)begin(CLASS_REPAIR, 0);
+	assert_false(link_has_room(&link, CLASS_REPAIR));
+	link_set_prewarm(&link, 1000, now_us);
+	link_flow_end(&f->flow);
+	assert_false(link_has_room(&link, CLASS_PREWARM));
+	start("rate: 50Mbit, connections: 2, prewarm: off");
+	assert_false(link_has_room(&link, CLASS_PREWARM));
+}
+
+/* All that is on this side of the line before its turn has come. */
+static uint64_t
+ahead(unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		(void)begin(CLASS_PULL, 0);
+	return n * (link_buffer_bytes(&link) + link_read_bytes(&link));
+}
+
+static void
+what_comes_in_advance(void **state)
+{
+	(void)state;
+	start("rate: 1Mbit");
+	assert_true(ahead(link_connections(&link)) <= 31250);
+	start("rate: 8Mbit");
+	assert_true(ahead(link_connections(&link)) <= 250000);
+	start("rate: 50Mbit, connections: 32");
+	assert_true(ahead(32) <= 1562500);
+	start("rate: 900Mbit, connections: 32");
+	assert_true(ahead(32) <= 28125000);
+	assert_in_range(link_read_bytes(&link), 64u << 10, 256u << 10);
+	start("rate: 900Mbit, connections: 32, quota: {bytes: 32MiB}");
+	assert_true(ahead(link_connections(&link)) <= 512u << 10);
+	assert_true(quota_ahead(&link.quota) == 512u << 10);
+	start("rate: unlimited");
+	assert_int_equal(link_read_bytes(&link), 256u << 10);
 }
 
 static void
@@ -434,15 +551,20 @@ main(void)
 		cmocka_unit_test(rates),
 		cmocka_unit_test(all_classes_want_all),
 		cmocka_unit_test(a_pull_among_prewarm),
+		cmocka_unit_test(a_pull_of_small_pieces),
 		cmocka_unit_test(what_is_left_is_borrowed),
 		cmocka_unit_test(flows_of_a_class_take_turns),
 		cmocka_unit_test(coming_back_gives_no_claim),
+		cmocka_unit_test(a_missed_turn_comes_again),
+		cmocka_unit_test(who_was_alone_owes_nothing),
 		cmocka_unit_test(a_waiting_prewarm_becomes_a_pull),
 		cmocka_unit_test(prewarm_has_a_rate_of_its_own),
 		cmocka_unit_test(an_operator_changes_it),
 		cmocka_unit_test(windows_change_the_rate),
 		cmocka_unit_test(a_spent_quota),
 		cmocka_unit_test(connections),
+		cmocka_unit_test(prewarm_that_is_off),
+		cmocka_unit_test(what_comes_in_advance),
 		cmocka_unit_test(what_is_used),
 	};
 

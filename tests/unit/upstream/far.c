@@ -23,7 +23,7 @@
 #define KEPT_MAX 1024
 #define CONNECTIONS_MAX 256
 #define HEAD_MAX 16384
-#define PATIENCE_S 20
+#define PATIENCE_S 60
 
 struct connection {
 	struct far *far;

@@ -15,7 +15,7 @@
 #include "common/metrics.h"
 #include "upstream/links.h"
 
-#define PATIENCE_S 30
+#define PATIENCE_S 60
 #define BODY_MAX (8u << 20)
 
 static void

@@ -11,7 +11,7 @@
 
 #define MIDDLE 500 /* jitter that changes nothing */
 
-enum act { ASK, FAIL, OK, DROP };
+enum act { ASK, FAIL, LIMIT, OK, DROP };
 
 static const struct {
 	uint64_t now_ms;
@@ -27,7 +27,7 @@ static const struct {
 	{ 30, OK, 0, false, 0, BREAKER_CLOSED },
 	/* three in a row */
 	{ 40, FAIL, 0, false, 0, BREAKER_CLOSED },
-	{ 50, FAIL, 9000, false, 0, BREAKER_CLOSED },
+	{ 50, FAIL, 0, false, 0, BREAKER_CLOSED },
 	{ 60, ASK, 0, true, 0, BREAKER_CLOSED },
 	{ 100, FAIL, 0, false, 0, BREAKER_OPEN },
 	{ 100, ASK, 0, false, 1000, BREAKER_OPEN },
@@ -37,7 +37,7 @@ static const struct {
 	{ 1099, ASK, 0, false, 1, BREAKER_OPEN },
 	/* one probe */
 	{ 1100, ASK, 0, true, 0, BREAKER_HALF_OPEN },
-	{ 1100, ASK, 0, false, 60000, BREAKER_HALF_OPEN },
+	{ 1100, ASK, 0, false, 500, BREAKER_HALF_OPEN },
 	{ 1200, FAIL, 0, false, 0, BREAKER_OPEN },
 	{ 1200, ASK, 0, false, 2000, BREAKER_OPEN },
 	{ 3200, ASK, 0, true, 0, BREAKER_HALF_OPEN },
@@ -59,6 +59,18 @@ static const struct {
 	/* a straggler got through */
 	{ 70700, OK, 0, false, 0, BREAKER_CLOSED },
 	{ 70700, ASK, 0, true, 0, BREAKER_CLOSED },
+	/* it says when to come again: believed the first time */
+	{ 70800, FAIL, 5000, false, 0, BREAKER_OPEN },
+	{ 70800, ASK, 0, false, 5000, BREAKER_OPEN },
+	{ 75800, ASK, 0, true, 0, BREAKER_HALF_OPEN },
+	{ 75900, OK, 0, false, 0, BREAKER_CLOSED },
+	/* or only that it is too much */
+	{ 76000, LIMIT, 0, false, 0, BREAKER_OPEN },
+	{ 76000, ASK, 0, false, 1000, BREAKER_OPEN },
+	{ 77000, ASK, 0, true, 0, BREAKER_HALF_OPEN },
+	{ 77100, LIMIT, 3600000, false, 0, BREAKER_OPEN },
+	{ 77100, ASK, 0, false, 3600000, BREAKER_OPEN },
+	{ 3677100, ASK, 0, true, 0, BREAKER_HALF_OPEN },
 };
 
 static void
@@ -73,6 +85,9 @@ a_life(void **state)
 
 		if (life[i].act == FAIL)
 			breaker_failed(&b, now, MIDDLE, life[i].retry_after_ms);
+		else if (life[i].act == LIMIT)
+			breaker_limited(
+			    &b, now, MIDDLE, life[i].retry_after_ms);
 		else if (life[i].act == OK)
 			breaker_succeeded(&b);
 		else if (life[i].act == DROP)

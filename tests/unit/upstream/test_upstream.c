@@ -85,6 +85,7 @@ gauge(enum metric_id id)
 
 struct look {
 	size_t upstream, endpoint;
+	enum link_class class;
 	bool may, is_distrusted;
 	uint64_t wait_ms;
 	struct endpoint_report reports[4];
@@ -101,13 +102,24 @@ look_here(void *arg)
 	l->n_reports =
 	    upstreams_report(rig.upstreams, rig.config, l->reports, 4);
 	l->is_distrusted = upstream_is_distrusted(rig.upstreams, u, e);
-	l->may = upstream_may_try(rig.upstreams, u, e, &l->wait_ms);
+	l->may = upstream_may_try(rig.upstreams, u, e, l->class, &l->wait_ms);
 }
 
 static struct look
 look_at(size_t upstream, size_t endpoint)
 {
 	struct look l = { .upstream = upstream, .endpoint = endpoint };
+
+	rig_run(&rig, look_here, &l);
+	return l;
+}
+
+static struct look
+look_at_as(size_t upstream, size_t endpoint, enum link_class class)
+{
+	struct look l = { .upstream = upstream,
+		.endpoint = endpoint,
+		.class = class };
 
 	rig_run(&rig, look_here, &l);
 	return l;
@@ -238,6 +250,78 @@ rate_limits(void **state)
 	}
 }
 
+/* Below the floor (20) only pulls may spend, until the window has passed. */
+static void
+the_rest_is_for_pulls(void **state)
+{
+	static const struct {
+		const char *remaining;
+		bool may;
+	} cases[] = {
+		{ "20;w=21600", true },
+		{ "19;w=21600", false },
+		{ "19", false },
+		{ "0;w=3600", false },
+		{ "21;w=21600", true },
+	};
+	struct look l;
+	char reply[256];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		(void)snprintf(reply, sizeof(reply),
+		    "HTTP/1.1 200 OK\r\nRateLimit-Limit: 100;w=21600\r\n"
+		    "RateLimit-Remaining: %s\r\nContent-Length: 0\r\n\r\n",
+		    cases[i].remaining);
+		answer(reply);
+		assert_int_equal(pull(0), FETCH_DONE);
+		l = look_at_as(0, 0, CLASS_PREWARM);
+		assert_int_equal(l.may, cases[i].may);
+		assert_int_equal(l.wait_ms > 0, !cases[i].may);
+		assert_true(look_at(0, 0).may);
+		assert_true(look_at_as(0, 1, CLASS_REFRESH).may);
+		assert_int_equal(l.reports[0].ratelimit, 100);
+	}
+}
+
+static void
+a_window_passes(void **state)
+{
+	(void)state;
+	answer("HTTP/1.1 200 OK\r\nRateLimit-Remaining: 0;w=1\r\n"
+	       "Content-Length: 0\r\n\r\n");
+	assert_int_equal(pull(0), FETCH_DONE);
+	assert_false(look_at_as(0, 0, CLASS_REFRESH).may);
+	while (!look_at_as(0, 0, CLASS_REFRESH).may)
+		;
+}
+
+/* What cannot be reached is offline; it has not failed. */
+static void
+standings(void **state)
+{
+	(void)state;
+	assert_int_equal(look_at(0, 0).reports[0].standing, STANDING_UNTRIED);
+	answer(FAIL("500 Oops"));
+	(void)pull(0);
+	assert_int_equal(look_at(0, 0).reports[0].standing, STANDING_ERRORS);
+	far_clear(far);
+	far_add(far,
+	    &(struct far_rule){ .match = "",
+		.reply = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello",
+		.then = FAR_CLOSE });
+	assert_int_equal(pull(0), FETCH_BROKEN);
+	assert_int_equal(look_at(0, 0).reports[0].standing, STANDING_OFFLINE);
+	answer("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+	assert_int_equal(pull(0), FETCH_DONE);
+	assert_int_equal(look_at(0, 0).reports[0].standing, STANDING_ONLINE);
+	answer(FAIL("429 Much"));
+	assert_int_equal(pull(0), FETCH_LIMITED);
+	assert_int_equal(look_at(0, 0).reports[0].standing, STANDING_LIMITED);
+	assert_int_equal(look_at(0, 0).reports[0].breaker, BREAKER_OPEN);
+	assert_false(look_at(0, 0).may);
+}
+
 static void
 wrong_bytes(void **state)
 {
@@ -305,6 +389,9 @@ main(void)
 		t(it_opens_and_says_why),
 		t(what_counts_as_a_failure),
 		t(rate_limits),
+		t(the_rest_is_for_pulls),
+		t(a_window_passes),
+		t(standings),
 		t(wrong_bytes),
 		t(a_reload),
 		t(a_probe_that_is_closed),
