@@ -30,10 +30,6 @@ def timed(mirror, target, method="GET"):
         return wire.ask(target, method), time.monotonic() - began
 
 
-def seconds_between(requests_at):
-    return [after - before for before, after in zip(requests_at, requests_at[1:])]
-
-
 # ---- Retry-After ---------------------------------------------------------------------
 
 @pytest.mark.parametrize("status", [429, 503])
