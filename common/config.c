@@ -62,7 +62,7 @@ snapshot_new(
 		yaml_doc_free(doc);
 		return NULL;
 	}
-	atomic_init(&r.snapshot->refs, 1);
+	refs_init(&r.snapshot->refs);
 	pool_init(&r.snapshot->pool, POOL_MAX);
 	failed = snapshot_fill(r.snapshot, &r, doc);
 	yaml_doc_free(doc);
@@ -116,22 +116,14 @@ snapshot_of(struct config *c)
 struct config *
 config_ref(struct config *c)
 {
-	(void)atomic_fetch_add_explicit(
-	    &snapshot_of(c)->refs, 1, memory_order_relaxed);
+	refs_take(&snapshot_of(c)->refs);
 	return c;
 }
 
 void
 config_unref(struct config *c)
 {
-	unsigned before;
-
-	if (c == NULL)
-		return;
-	before = atomic_fetch_sub_explicit(
-	    &snapshot_of(c)->refs, 1, memory_order_acq_rel);
-	check(before > 0);
-	if (before == 1)
+	if (c != NULL && refs_drop(&snapshot_of(c)->refs))
 		snapshot_free(snapshot_of(c));
 }
 

@@ -17,6 +17,7 @@
 #include "common/config.h"
 #include "common/err.h"
 #include "common/pool.h"
+#include "common/refs.h"
 #include "common/str.h"
 #include "common/yaml.h"
 
@@ -70,7 +71,7 @@ struct site_target {
 
 struct snapshot {
 	struct config config; /* what callers see */
-	atomic_uint refs;
+	struct refs refs;
 	struct pool pool; /* owns all that config points to */
 	struct known_name *names;
 	size_t n_names;

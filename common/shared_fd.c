@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "common/check.h"
-
 struct shared_fd *
 shared_fd_new(int fd)
 {
@@ -17,7 +15,7 @@ shared_fd_new(int fd)
 		(void)close(fd);
 		return NULL;
 	}
-	atomic_init(&s->refs, 1);
+	refs_init(&s->refs);
 	atomic_init(&s->cached, 0);
 	s->fd = fd;
 	return s;
@@ -26,19 +24,14 @@ shared_fd_new(int fd)
 struct shared_fd *
 shared_fd_ref(struct shared_fd *s)
 {
-	unsigned before =
-	    atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
-
-	check(before > 0);
+	refs_take(&s->refs);
 	return s;
 }
 
 void
 shared_fd_unref(struct shared_fd *s)
 {
-	if (s == NULL)
-		return;
-	if (atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) > 1)
+	if (s == NULL || !refs_drop(&s->refs))
 		return;
 	(void)close(s->fd);
 	free(s);

@@ -12,10 +12,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/refs.h"
 #include "common/shared_fd.h"
 
 struct stream {
-	atomic_uint refs;
+	struct refs refs;
 	struct shared_fd *fd; /* counted */
 	uint64_t size;
 	unsigned serial; /* of the fill's drafts, counted from 1 */

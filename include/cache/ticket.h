@@ -8,12 +8,12 @@
 #ifndef CACHE_TICKET_H
 #define CACHE_TICKET_H
 
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "cache/target.h"
 #include "common/err.h"
+#include "common/refs.h"
 
 struct cache_port;
 struct call;
@@ -30,7 +30,7 @@ enum ask_kind {
 #define ANSWER_SIZE_UNKNOWN UINT64_MAX
 
 struct answer {
-	atomic_uint refs;
+	struct refs refs;
 	struct err error;     /* code ERR_NONE: good */
 	struct digest digest; /* TAG, MANIFEST */
 	uint64_t size;        /* BLOB: or ANSWER_SIZE_UNKNOWN */

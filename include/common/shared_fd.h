@@ -8,8 +8,10 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+#include "common/refs.h"
+
 struct shared_fd {
-	atomic_uint refs;
+	struct refs refs;
 	int fd;
 	/* What http/ahead.c found out: see there.  0: nothing. */
 	_Atomic uint64_t cached;

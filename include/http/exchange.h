@@ -29,7 +29,7 @@ struct http_server;
 struct loop;
 
 #define EXCHANGE_ARENA_BYTES 8192
-#define REPLY_COPIED_BYTES 1024 /* bodies up to this are copied */
+#define REPLY_COPIED_BYTES 4096 /* bodies up to this are copied */
 
 enum exchange_end {
 	END_SENT, /* the reply went out whole */

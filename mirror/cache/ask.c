@@ -65,23 +65,20 @@ answer_new(void)
 	struct answer *a = calloc(1, sizeof(*a));
 
 	if (a != NULL)
-		atomic_init(&a->refs, 1);
+		refs_init(&a->refs);
 	return a;
 }
 
 struct answer *
 answer_ref(struct answer *a)
 {
-	unsigned before =
-	    atomic_fetch_add_explicit(&a->refs, 1, memory_order_relaxed);
-
-	check(before > 0);
+	refs_take(&a->refs);
 	return a;
 }
 
 /* What is said when there is no memory to say anything else; never freed. */
 static struct answer no_memory = {
-	.refs = 1,
+	.refs = { 1 },
 	.error = { ERR_NO_MEMORY, "no memory for the answer; try again" },
 };
 
@@ -94,9 +91,7 @@ answer_no_memory(void)
 void
 answer_unref(struct answer *a)
 {
-	if (a == NULL)
-		return;
-	if (atomic_fetch_sub_explicit(&a->refs, 1, memory_order_acq_rel) > 1)
+	if (a == NULL || !refs_drop(&a->refs))
 		return;
 	check(a != &no_memory);
 	free(a->media_type);

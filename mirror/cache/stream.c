@@ -5,8 +5,6 @@
 
 #include <stdlib.h>
 
-#include "common/check.h"
-
 struct stream *
 stream_new(struct shared_fd *fd, uint64_t size, unsigned serial, bool is_held)
 {
@@ -14,7 +12,7 @@ stream_new(struct shared_fd *fd, uint64_t size, unsigned serial, bool is_held)
 
 	if (s == NULL)
 		return NULL;
-	atomic_init(&s->refs, 1);
+	refs_init(&s->refs);
 	s->fd = shared_fd_ref(fd);
 	s->size = size;
 	s->serial = serial;
@@ -25,19 +23,14 @@ stream_new(struct shared_fd *fd, uint64_t size, unsigned serial, bool is_held)
 struct stream *
 stream_ref(struct stream *s)
 {
-	unsigned before =
-	    atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
-
-	check(before > 0);
+	refs_take(&s->refs);
 	return s;
 }
 
 void
 stream_unref(struct stream *s)
 {
-	if (s == NULL)
-		return;
-	if (atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) > 1)
+	if (s == NULL || !refs_drop(&s->refs))
 		return;
 	shared_fd_unref(s->fd);
 	free(s);

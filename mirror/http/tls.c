@@ -9,16 +9,16 @@
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "common/check.h"
+#include "common/refs.h"
 #include "http_int.h"
 
 struct tls_context {
-	atomic_uint refs;
+	struct refs refs;
 	SSL_CTX *ssl; /* owned */
 };
 
@@ -163,7 +163,7 @@ tls_context_new(const struct config_tls *tls, struct err *err)
 		    err, ERR_NO_MEMORY, "out of memory for a TLS context");
 		return NULL;
 	}
-	atomic_init(&c->refs, 1);
+	refs_init(&c->refs);
 	c->ssl = SSL_CTX_new(TLS_server_method());
 	if (c->ssl == NULL) {
 		(void)err_set(err, ERR_INTERNAL,
@@ -184,18 +184,14 @@ tls_context_new(const struct config_tls *tls, struct err *err)
 struct tls_context *
 tls_context_ref(struct tls_context *c)
 {
-	unsigned before =
-	    atomic_fetch_add_explicit(&c->refs, 1, memory_order_relaxed);
-
-	check(before > 0);
+	refs_take(&c->refs);
 	return c;
 }
 
 void
 tls_context_unref(struct tls_context *c)
 {
-	if (c == NULL ||
-	    atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) > 1)
+	if (c == NULL || !refs_drop(&c->refs))
 		return;
 	SSL_CTX_free(c->ssl); /* connections hold theirs */
 	free(c);

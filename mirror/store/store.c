@@ -22,14 +22,14 @@
 struct store *
 store_ref(struct store *s)
 {
-	check(atomic_fetch_add(&s->refs, 1) > 0);
+	refs_take(&s->refs);
 	return s;
 }
 
 void
 store_unref(struct store *s)
 {
-	if (atomic_fetch_sub(&s->refs, 1) > 1)
+	if (!refs_drop(&s->refs))
 		return;
 	(void)pthread_mutex_destroy(&s->drafts_lock);
 	free(s->path);
@@ -54,7 +54,7 @@ store_new(const struct store_spec *spec)
 		free(s);
 		return NULL;
 	}
-	atomic_init(&s->refs, 1);
+	refs_init(&s->refs);
 	for (int i = 0; i < FOLDER_COUNT; i++)
 		s->folders[i] = -1;
 	s->lock_fd = -1;

@@ -16,6 +16,7 @@
 #include "common/digest.h"
 #include "common/err.h"
 #include "common/metrics.h"
+#include "common/refs.h"
 #include "common/str.h"
 #include "store/index.h"
 #include "store/store.h"
@@ -39,7 +40,7 @@ enum folder {
  * memory is there.
  */
 struct store {
-	atomic_uint refs;
+	struct refs refs;
 	atomic_bool is_closing; /* set by store_close() */
 	char *path;             /* owned */
 	int folders[FOLDER_COUNT];

@@ -355,7 +355,7 @@ rig_close(struct rig *rig)
 	work_pool_free(rig->readers);
 	loop_free(rig->loop);
 	http_quota_free(rig->quota);
-	assert_int_equal(atomic_load(&rig->file->refs), 1);
+	assert_int_equal(atomic_load(&rig->file->refs.n), 1);
 	shared_fd_unref(rig->file);
 	free(rig->big);
 	(void)pthread_cond_destroy(&rig->changed);
