@@ -111,9 +111,13 @@ class Wan:
     def mend(self):
         _run("ip", "link", "set", self._veth, "up")
 
-    def kill_connections(self):
-        """Resets them at the far end, as a box on the way does that has lost its state."""
-        _run(*self.prefix, "ss", "-K", "dst", self.near)
+    def outage(self, seconds, is_reset=False):
+        """Cut and mended; IS_RESET: a box on the way has forgotten all connections."""
+        self.cut()
+        threading.Event().wait(seconds)
+        self.mend()
+        if is_reset:
+            _run(*self.prefix, "ss", "-K", "dst", self.near)
 
     # ---- on its far side ----------------------------------------------------
 
