@@ -105,11 +105,15 @@ class Wan:
     # ---- what happens to it -------------------------------------------------
 
     def cut(self):
-        """Nothing passes any more; nobody is told."""
-        _run("ip", "link", "set", self._veth, "down")
+        """Nothing passes any more; nobody is told.  Not on the near side: without a
+        route there, what is for the far side would go wherever all else goes."""
+        self._set_far("down")
 
     def mend(self):
-        _run("ip", "link", "set", self._veth, "up")
+        self._set_far("up")
+
+    def _set_far(self, how):
+        _run(*self.prefix, "ip", "link", "set", f"{self._veth}f", how)
 
     def outage(self, seconds, is_reset=False):
         """Cut and mended; IS_RESET: a box on the way has forgotten all connections."""
