@@ -72,6 +72,7 @@ def test_cut_many_times(own, origin, large):
     answer = own.get(large.target)
     assert (answer.ended, answer.body) == (WHOLE, large.data)
     assert origin.bytes("GET") == SIZE
+    own.stop()
     rests = [line for line in own.log().splitlines()
              if large.blob in line and '"to":"rest"' in line]
     assert not rests
