@@ -135,6 +135,7 @@ def test_the_next_endpoint_takes_over(start, origin, new_large):
         assert (answer.ended, answer.body) == (WHOLE, large.data)
         assert mirror.metric("link_bytes_total") < SIZE + MIB // 2
         assert mirror.metric("link_up", link="wan") == 0
+        assert "wan: out of service," in links(mirror).stdout
         assert mirror.metric("breaker_state", endpoint=origin.authority) == 0
         links(mirror, "--link", "wan", "--up", "yes")
         again = new_large(MIB // 2)

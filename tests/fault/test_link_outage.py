@@ -8,7 +8,7 @@ import pytest
 from conftest import UPSTREAM
 from lib.images import MIB
 from lib.meter import Meter
-from lib.railhead import registry_at
+from lib.railhead import registry_at, run
 from lib.sinks import Crowd, get
 from lib.wait import in_background, wait_until
 from lib.wire import WHOLE
@@ -53,6 +53,7 @@ def test_readers_outlast_an_outage(start, far, new_large):
     origin.wan.cut()
     wait_until(lambda: link_of(mirror)["state"] == "offline")
     assert "failed" not in mirror.admin("/v1/upstreams").body.decode()
+    assert "wan: offline," in run("links", "--config", mirror.config_file).stdout
     origin.wan.mend()
     for reader in readers:
         answer = reader.join()
