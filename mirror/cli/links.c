@@ -94,10 +94,11 @@ static void
 print_link(const json_t *link)
 {
 	char name[CELL_MAX], rate[CELL_MAX], prewarm[CELL_MAX], at[CELL_MAX];
+	char state[CELL_MAX];
 	const json_t *quota = json_object_get(link, "quota");
 
 	printf("%s: %s, rate %s, prewarm %s%s\n", text_of(link, "name", name),
-	    json_is_true(json_object_get(link, "up")) ? "up" : "OUT OF SERVICE",
+	    text_of(link, "state", state),
 	    rate_text(json_object_get(link, "rate"), "unlimited", rate),
 	    json_number_value(json_object_get(link, "prewarm")) == 0 &&
 		    !json_is_null(json_object_get(link, "prewarm"))

@@ -128,7 +128,10 @@ pace_may(struct paced *p)
 {
 	if (link_may(&p->flow, clock_mono_us()))
 		return true;
-	set_timer(p->at);
+	if (link_is_usable(&p->at->link, p->class))
+		set_timer(p->at);
+	else
+		pace_wake(p->at); /* to be cut */
 	return false;
 }
 

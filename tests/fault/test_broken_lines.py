@@ -72,6 +72,7 @@ def test_cut_many_times(own, origin, large):
     answer = own.get(large.target)
     assert (answer.ended, answer.body) == (WHOLE, large.data)
     assert origin.bytes("GET") == SIZE
+    own.stop()
     rests = [line for line in own.log().splitlines()
              if large.blob in line and '"to":"rest"' in line]
     assert not rests
@@ -297,20 +298,22 @@ KINDS = ["tag", "manifest", "blob", "tags", "referrers"]
 
 class Sorry:
     """For each status an upstream that answers with nothing else, and what a
-    mirror of them all says to everything at once: most of it is waiting."""
+    mirror of them all says to everything at once: most of it is waiting.  Each
+    has content of its own, or they would wait for each other's."""
 
     def __init__(self, folder):
-        self.content = images.single_blob(images.noise(1000), tag="1.0")
+        self.contents = {status: images.single_blob(images.noise(1000, status), tag="1.0")
+                         for status in BECOMES}
         self.origins = {status: Faulty().start() for status in BECOMES}
         for status, origin in self.origins.items():
-            origin.load("lib/x", self.content)
+            origin.load("lib/x", self.contents[status])
             origin.when("", status=status, body=b"<html>sorry</html>",
                         fields={"Content-Type": "text/html", "Retry-After": "1"})
         self.mirror = Railhead(folder, {f"sorry-{status}.test": registry_at(origin.url)
                                         for status, origin in self.origins.items()})
 
     def ask(self, status, kind, method):
-        content = self.content
+        content = self.contents[status]
         tail = {"tag": "manifests/1.0", "manifest": f"manifests/{content.top}",
                 "blob": f"blobs/{content.blob}", "tags": "tags/list",
                 "referrers": f"referrers/{content.top}"}[kind]

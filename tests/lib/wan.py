@@ -105,15 +105,23 @@ class Wan:
     # ---- what happens to it -------------------------------------------------
 
     def cut(self):
-        """Nothing passes any more; nobody is told."""
-        _run("ip", "link", "set", self._veth, "down")
+        """Nothing passes any more; nobody is told.  Not on the near side: without a
+        route there, what is for the far side would go wherever all else goes."""
+        self._set_far("down")
 
     def mend(self):
-        _run("ip", "link", "set", self._veth, "up")
+        self._set_far("up")
 
-    def kill_connections(self):
-        """Resets them at the far end, as a box on the way does that has lost its state."""
-        _run(*self.prefix, "ss", "-K", "dst", self.near)
+    def _set_far(self, how):
+        _run(*self.prefix, "ip", "link", "set", f"{self._veth}f", how)
+
+    def outage(self, seconds, is_reset=False):
+        """Cut and mended; IS_RESET: a box on the way has forgotten all connections."""
+        self.cut()
+        threading.Event().wait(seconds)
+        self.mend()
+        if is_reset:
+            _run(*self.prefix, "ss", "-K", "dst", self.near)
 
     # ---- on its far side ----------------------------------------------------
 
