@@ -37,6 +37,10 @@ void upstreams_set_patience(
 bool upstream_may_try(struct upstreams *, const struct config_upstream *,
     const struct config_endpoint *, enum link_class, uint64_t *wait_ms);
 
+/* May one more transfer run there, without a place that others wait for? */
+bool upstream_has_room(
+    struct upstreams *, const struct config_endpoint *, enum link_class);
+
 /* It sent wrong bytes: for the next hour all its blobs are held back whole. */
 void upstream_distrust(struct upstreams *, const struct config_upstream *,
     const struct config_endpoint *);

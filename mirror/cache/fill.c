@@ -2,13 +2,13 @@
  * fill.c - the life of a blob on its way into the store.  States: fill.h.
  *
  * A state's step function runs when its wait may be over; it moves on or goes
- * on waiting.  Callbacks only wake it, but for the two that libcurl calls with
- * a head and with bytes: those look and store, nothing else.
+ * on waiting.  Callbacks only wake it.  Its transfers are lanes (lane.h): TRY
+ * starts one, and BODY others beside it where the endpoint has `segments`.
  *
  * Always true:
  *  1. Readers are told only of bytes that are in the draft's file, and of the
  *     held-back end only after its digest matched.
- *  2. fetch is set in HEAD and BODY only; draft from OPEN to KEEP.
+ *  2. Lanes run in HEAD and BODY only; draft is set from OPEN to KEEP.
  *  3. Every follower hears exactly one last news.
  */
 #include <stdlib.h>
@@ -62,8 +62,8 @@ static const struct {
 static void
 fill_check(const struct fill *f)
 {
-	check(
-	    f->fetch == NULL || f->state == FILL_HEAD || f->state == FILL_BODY);
+	check(fill_n_running(f) == 0 || f->state == FILL_HEAD ||
+	    f->state == FILL_BODY);
 	check(f->draft != NULL || f->state >= FILL_DONE);
 	check(!f->is_verified || f->state >= FILL_HASH);
 }
@@ -80,7 +80,7 @@ fill_move(struct fill *f, enum fill_state to)
 
 static void fill_free(struct fill *);
 
-static void
+void
 fill_run(struct fill *f)
 {
 	do
@@ -97,18 +97,19 @@ now_ms(const struct fill *f)
 }
 
 static void
-close_fetch(struct fill *f)
+close_lanes(struct fill *f)
 {
 	timer_stop(&f->ear);
-	fetch_close(f->fetch);
-	f->fetch = NULL;
+	timer_stop(&f->widen);
+	for (size_t i = 0; i < FILL_LANES_MAX; i++)
+		lane_close(&f->lanes[i]);
 }
 
 static enum step
 fill_fail(struct fill *f, const struct err *why)
 {
 	f->error = *why;
-	close_fetch(f);
+	close_lanes(f);
 	return fill_move(f, FILL_FAILED);
 }
 
@@ -122,19 +123,20 @@ has_readers(const struct fill *f)
 	    0;
 }
 
-static enum link_class
-class_of(const struct fill *f)
+enum link_class
+fill_class(const struct fill *f)
 {
 	return has_readers(f) ? CLASS_PULL : CLASS_PREWARM;
 }
 
-/* Whom nobody waits for steps aside on the link, until somebody does. */
-static void
-look_for_readers(struct fill *f)
+void
+fill_look_for_readers(struct fill *f)
 {
-	enum link_class class = class_of(f);
+	enum link_class class = fill_class(f);
 
-	fetch_set_class(f->fetch, class);
+	for (size_t i = 0; i < FILL_LANES_MAX; i++)
+		if (f->lanes[i].fetch != NULL)
+			fetch_set_class(f->lanes[i].fetch, class);
 	if (class == CLASS_PULL)
 		timer_stop(&f->ear);
 	else if (!timer_is_set(&f->ear))
@@ -143,96 +145,22 @@ look_for_readers(struct fill *f)
 
 /* ---- callbacks --------------------------------------------------------- */
 
-/* A 200 whose validator is another one than ours would bring all again.  Since
- * it is the digest that decides what is right, we ask for the rest once more,
- * without If-Range.  One that only ignores Range is read from the start. */
-static int
-check_validator(struct fill *f, const struct fetch_head *head, struct err *err)
-{
-	struct validator *v = &f->validator;
-
-	if (v->is_shown && head->status == 200 &&
-	    !str_eqz(head->etag, v->etag)) {
-		v->is_useless = true;
-		return err_set(err, ERR_UPSTREAM_BROKEN,
-		    "%s calls the blob otherwise than before",
-		    f->endpoint->name);
-	}
-	if (head->etag.n == 0 || head->etag.n > VALIDATOR_MAX)
-		return 0;
-	memcpy(v->etag, head->etag.p, head->etag.n);
-	v->etag[head->etag.n] = '\0';
-	v->from = f->endpoint;
-	return 0;
-}
-
-/* Is this head one that we can go on with?  Stores what it says. */
-static int
-on_head(void *arg, const struct fetch_head *head, struct err *err)
-{
-	struct fill *f = arg;
-	int64_t total = head->status == 206 ? head->total : head->length;
-
-	if (check_validator(f, head, err) != 0)
-		return -1;
-	if (total > 0 && f->expected_size != 0 &&
-	    (uint64_t)total != f->expected_size)
-		return err_set(err, ERR_UPSTREAM_BROKEN,
-		    "%s says the blob has %lld bytes, it must have %llu",
-		    f->endpoint->name, (long long)total,
-		    (unsigned long long)f->expected_size);
-	f->at = head->first;
-	if (f->expected_size == 0 && total > 0)
-		f->expected_size = (uint64_t)total;
-	if (f->expected_size != 0)
-		draft_set_size(f->draft, f->expected_size);
-	if (f->expected_size > draft_front(f->draft) &&
-	    store_has_room(f->cache->store,
-		f->expected_size - draft_front(f->draft), err) != 0)
-		return -1;
-	f->has_head = true;
-	timer_set(&f->soon, 0);
-	return 0;
-}
-
-static int
-on_bytes(void *arg, const void *bytes, size_t n, struct err *err)
-{
-	struct fill *f = arg;
-	uint64_t front = draft_front(f->draft), skip = 0;
-
-	if (f->expected_size != 0 && n > f->expected_size - f->at)
-		return err_set(err, ERR_UPSTREAM_BROKEN,
-		    "%s sends more than the blob's %llu bytes",
-		    f->endpoint->name, (unsigned long long)f->expected_size);
-	if (f->at < front) /* it sends again what is here */
-		skip = front - f->at < n ? front - f->at : n;
-	f->at += n;
-	if (skip == n)
-		return 0;
-	f->progress_ms = now_ms(f);
-	if (draft_write(f->draft, f->at - n + skip, (const char *)bytes + skip,
-		n - skip, err) != 0)
-		return -1;
-	if (f->stream != NULL)
-		fill_tell_front(f);
-	look_for_readers(f);
-	return 0;
-}
-
-static void
-on_wake(void *arg)
-{
-	fill_run(arg);
-}
-
 static void
 on_ear(void *arg)
 {
 	struct fill *f = arg;
 
-	if (f->fetch != NULL)
-		look_for_readers(f);
+	if (fill_n_running(f) > 0)
+		fill_look_for_readers(f);
+}
+
+static void
+on_widen(void *arg)
+{
+	struct fill *f = arg;
+
+	if (f->state == FILL_BODY)
+		spread(f);
 }
 
 /* Hashing, and with it the comparison, went on. */
@@ -289,6 +217,25 @@ is_complete(const struct fill *f)
 	    draft_front(f->draft) == draft_size(f->draft);
 }
 
+bool
+fill_is_empty(const struct fill *f)
+{
+	uint64_t start, end, size = draft_size(f->draft);
+
+	return draft_gap(f->draft, 0, &start, &end) && start == 0 &&
+	    (end == size || end == UINT64_MAX);
+}
+
+unsigned
+fill_n_running(const struct fill *f)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < FILL_LANES_MAX; i++)
+		n += f->lanes[i].state != LANE_IDLE;
+	return n;
+}
+
 static enum step
 step_open(struct fill *f)
 {
@@ -300,6 +247,7 @@ step_open(struct fill *f)
 		return fill_fail(f, draft_error(f->draft));
 	if (f->rejected != NULL)
 		draft_compare(f->draft, f->rejected);
+	f->is_resuming = draft_was_resumed(f->draft);
 	if (f->expected_size != 0)
 		draft_set_size(f->draft, f->expected_size);
 	if (!is_complete(f) || !is_member(f))
@@ -309,63 +257,25 @@ step_open(struct fill *f)
 	return fill_move(f, FILL_HASH);
 }
 
-/* What is missing; of a draft that an earlier run completed the last byte, so
- * that the upstream says whether this repository may have it. */
-static uint64_t
-next_offset(const struct fill *f)
-{
-	uint64_t front = draft_front(f->draft);
-
-	return is_complete(f) ? front - 1 : front;
-}
-
 static uint64_t
 bit_of(const struct fill *f, const struct config_endpoint *e)
 {
 	return 1ull << ((e - f->target.upstream->endpoints) & 63);
 }
 
-static struct str
-validator_for(struct fill *f, uint64_t offset)
-{
-	struct validator *v = &f->validator;
-
-	v->is_shown = offset > 0 && v->etag[0] != '\0' && !v->is_useless &&
-	    v->from == f->endpoint;
-	return str_of(v->is_shown ? v->etag : "");
-}
-
+/* The first of what is missing; of a draft that an earlier run completed the
+ * last byte, so that the upstream says whether this repository may have it. */
 static int
-start_fetch(struct fill *f, struct err *err)
+start_lane(struct fill *f, struct err *err)
 {
-	char text[DIGEST_TEXT_MAX];
-	struct fetch_spec spec = {
-		.upstreams = f->cache->upstreams,
-		.config = f->target.config,
-		.upstream = f->target.upstream,
-		.endpoint = f->endpoint,
-		.target = FETCH_BLOB,
-		.repository = target_repository(&f->target),
-		.reference = str_of(digest_text(&f->target.digest, text)),
-		.offset = next_offset(f),
-		.class = class_of(f),
-		.on_head = on_head,
-		.on_bytes = on_bytes,
-		.on_end = on_wake,
-		.arg = f,
-	};
+	uint64_t start = draft_size(f->draft) - 1, end = LANE_TO_END;
 
-	spec.validator = validator_for(f, spec.offset);
-	if (spec.offset > 0)
-		metric_count1(
-		    M_fill_resumed_total, link_class_name(spec.class), 1);
-	f->has_head = false;
+	if (!is_complete(f))
+		check(spread_next(f, &start, &end));
 	f->is_distrusting = upstream_is_distrusted(
 	    f->cache->upstreams, f->target.upstream, f->endpoint);
-	f->front_at_try = draft_front(f->draft);
 	f->endpoints_used |= bit_of(f, f->endpoint);
-	f->fetch = fetch_start(&spec, err);
-	return f->fetch != NULL ? 0 : -1;
+	return lane_start(&f->lanes[0], start, end, err);
 }
 
 /* Until when is it worth trying? */
@@ -421,7 +331,7 @@ step_try(struct fill *f)
 	case ATTEMPT_OVER:
 		return give_up(f);
 	}
-	if (start_fetch(f, &err) != 0)
+	if (start_lane(f, &err) != 0)
 		return fill_fail(f, &err);
 	if (f->stream == NULL && f->patient_until_ms > now)
 		timer_set(&f->timer, f->patient_until_ms - now);
@@ -463,6 +373,7 @@ start_over(struct fill *f, const struct err *why)
 	struct draft *next;
 	struct err err;
 
+	close_lanes(f);
 	if (f->n_drafts >= FILL_DRAFTS_MAX) {
 		err = *why;
 		err.code = cache_error_code(
@@ -491,14 +402,14 @@ start_over(struct fill *f, const struct err *why)
  * it, said.  A manifest is right; of two endpoints we can't know, so the one
  * that is here now gets its chance, with a draft of its own. */
 static enum step
-settle_dispute(struct fill *f, const struct err *why)
+settle_dispute(struct fill *f, const struct lane *l, const struct err *why)
 {
 	const struct config_endpoint *all = f->target.upstream->endpoints;
 	uint64_t this = bit_of(f, f->endpoint);
 	size_t i;
 
-	if (f->named_size != 0 ||
-	    (f->endpoints_used == this && f->front_at_try == 0)) {
+	close_lanes(f);
+	if (f->named_size != 0 || (f->endpoints_used == this && l->was_first)) {
 		attempt_exclude(&f->attempt, f->endpoint, why);
 		return fill_move(f, FILL_TRY);
 	}
@@ -510,63 +421,20 @@ settle_dispute(struct fill *f, const struct err *why)
 	return start_over(f, why);
 }
 
-/* Who brought us on may be asked again at once. */
-static void
-note_progress(struct fill *f)
+enum lane_end { END_WELL, END_BADLY, END_MOVED };
+
+/* Not well enough to be asked on at once. */
+static enum lane_end
+end_badly(struct fill *f, const struct lane *l)
 {
-	if (draft_front(f->draft) >= f->front_at_try + DRAFT_CHUNK)
+	if (l->had >= DRAFT_CHUNK) /* who brought us on may */
 		attempt_progressed(&f->attempt);
-}
-
-/* The fetch ended short of what was wanted: ask again, or elsewhere. */
-static enum step
-try_again(struct fill *f)
-{
-	enum fetch_result result = fetch_result(f->fetch);
-	struct err err = *fetch_error(f->fetch);
-
-	close_fetch(f);
-	timer_stop(&f->timer);
-	if (result == FETCH_STOPPED && is_our_fault(err.code))
-		return fill_fail(f, &err);
-	if (f->validator.is_shown && f->validator.is_useless) {
-		f->validator.is_shown = false;
-		attempt_progressed(&f->attempt);
-		return fill_move(f, FILL_TRY);
-	}
-	metric_count1(M_fill_broken_total, fill_reason(result), 1);
-	if (result == FETCH_STOPPED)
-		return settle_dispute(f, &err);
-	if (err.code == ERR_RANGE_INVALID && f->front_at_try > 0)
-		return start_over(f, &err); /* not where we thought it ends */
-	attempt_failed(&f->attempt, f->endpoint, result, &err);
-	note_progress(f);
-	return fill_move(f, FILL_TRY);
-}
-
-static enum step
-step_head(struct fill *f)
-{
-	struct err err;
-
-	if (!f->has_head && fetch_result(f->fetch) != FETCH_RUNNING)
-		return try_again(f);
-	if (!f->has_head && now_ms(f) >= deadline_ms(f)) {
-		(void)err_set(&err, ERR_TIMED_OUT,
-		    "%s: no answer from %s in time; try again", f->target.scope,
-		    f->endpoint->name);
-		return fill_fail(f, &err);
-	}
-	if (!f->has_head)
-		return STEP_WAIT;
-	timer_stop(&f->timer);
-	if (fill_tell_stream(f, &err) != 0)
-		return fill_fail(f, &err);
-	return fill_move(f, FILL_BODY);
+	spread_note(f, l, false);
+	return END_BADLY;
 }
 
 /* The empty blob is never asked for, so an empty answer is a wrong one. */
-static enum step
+static enum lane_end
 nothing_came(struct fill *f)
 {
 	struct err err;
@@ -574,36 +442,126 @@ nothing_came(struct fill *f)
 	(void)err_set(&err, ERR_UPSTREAM_BROKEN,
 	    "%s: %s sent an empty body for a blob that is not empty",
 	    f->target.scope, f->endpoint->name);
-	close_fetch(f);
+	close_lanes(f);
 	attempt_exclude(&f->attempt, f->endpoint, &err);
-	return fill_move(f, FILL_TRY);
+	(void)fill_move(f, FILL_TRY);
+	return END_MOVED;
+}
+
+/* A whole answer, though perhaps not all that was asked for. */
+static enum lane_end
+take_done(struct fill *f, const struct lane *l)
+{
+	if (l->at == 0)
+		return nothing_came(f);
+	if (f->expected_size == 0) {
+		f->expected_size = l->at;
+		draft_set_size(f->draft, l->at);
+	}
+	if (!lane_has_arrived(l) && l->had < DRAFT_CHUNK)
+		return end_badly(f, l);
+	attempt_progressed(&f->attempt);
+	spread_note(f, l, true);
+	return END_WELL;
+}
+
+/* The transfer ended short of what was wanted: ask again, or elsewhere. */
+static enum lane_end
+take_failed(struct fill *f, const struct lane *l, enum fetch_result result,
+    const struct err *why)
+{
+	if (result == FETCH_STOPPED && is_our_fault(why->code)) {
+		(void)fill_fail(f, why);
+		return END_MOVED;
+	}
+	if (l->asks_again) {
+		attempt_progressed(&f->attempt);
+		return END_BADLY;
+	}
+	metric_count1(M_fill_broken_total, fill_reason(result), 1);
+	f->is_resuming = true;
+	if (result == FETCH_STOPPED) {
+		(void)settle_dispute(f, l, why);
+		return END_MOVED;
+	}
+	if (why->code == ERR_RANGE_INVALID && !l->was_first) {
+		(void)start_over(f, why); /* not where we thought it ends */
+		return END_MOVED;
+	}
+	if (fill_n_running(f) == 0)
+		attempt_failed(&f->attempt, f->endpoint, result, why);
+	return end_badly(f, l);
+}
+
+static enum lane_end
+end_lane(struct fill *f, struct lane *l)
+{
+	enum fetch_result result = fetch_result(l->fetch);
+	struct err err = *fetch_error(l->fetch);
+
+	lane_close(l);
+	if (fill_n_running(f) == 0)
+		timer_stop(&f->ear);
+	if (result == FETCH_DONE)
+		return take_done(f, l);
+	return take_failed(f, l, result, &err);
+}
+
+static enum step
+step_head(struct fill *f)
+{
+	struct lane *l = &f->lanes[0];
+	struct err err;
+
+	if (l->state == LANE_ASKED && lane_has_ended(l)) {
+		timer_stop(&f->timer);
+		return end_lane(f, l) == END_MOVED ? STEP_AGAIN
+						   : fill_move(f, FILL_TRY);
+	}
+	if (l->state == LANE_ASKED && now_ms(f) >= deadline_ms(f)) {
+		(void)err_set(&err, ERR_TIMED_OUT,
+		    "%s: no answer from %s in time; try again", f->target.scope,
+		    f->endpoint->name);
+		return fill_fail(f, &err);
+	}
+	if (l->state == LANE_ASKED)
+		return STEP_WAIT;
+	timer_stop(&f->timer);
+	if (fill_tell_stream(f, &err) != 0)
+		return fill_fail(f, &err);
+	return fill_move(f, FILL_BODY);
+}
+
+static enum step
+all_is_here(struct fill *f)
+{
+	struct err err;
+
+	if (fill_tell_stream(f, &err) != 0)
+		return fill_fail(f, &err);
+	return fill_move(f, FILL_HASH);
 }
 
 static enum step
 step_body(struct fill *f)
 {
-	enum fetch_result result = fetch_result(f->fetch);
-	struct err err;
+	unsigned n_well = 0;
 
-	if (result == FETCH_RUNNING)
+	for (size_t i = 0; i < FILL_LANES_MAX; i++) {
+		enum lane_end end;
+
+		if (!lane_has_ended(&f->lanes[i]))
+			continue;
+		end = end_lane(f, &f->lanes[i]);
+		if (end == END_MOVED)
+			return STEP_AGAIN;
+		n_well += end == END_WELL;
+	}
+	for (; n_well > 0; n_well--)
+		spread(f);
+	if (fill_n_running(f) > 0)
 		return STEP_WAIT;
-	if (result == FETCH_DONE && f->at == 0)
-		return nothing_came(f);
-	if (result == FETCH_DONE && f->expected_size == 0) {
-		f->expected_size = f->at;
-		draft_set_size(f->draft, f->at);
-	}
-	if (result == FETCH_DONE && is_complete(f)) {
-		close_fetch(f);
-		if (fill_tell_stream(f, &err) != 0)
-			return fill_fail(f, &err);
-		return fill_move(f, FILL_HASH);
-	}
-	if (result != FETCH_DONE)
-		return try_again(f);
-	close_fetch(f); /* a whole answer, but not all that is missing */
-	note_progress(f);
-	return fill_move(f, FILL_TRY);
+	return is_complete(f) ? all_is_here(f) : fill_move(f, FILL_TRY);
 }
 
 /* ---- states: the bytes are here ---------------------------------------- */
@@ -720,12 +678,16 @@ fill_start(struct cache *c, const struct target *target, uint64_t expected_size,
 		return NULL;
 	}
 	f->n_drafts = 1;
+	f->n_lanes_max = FILL_LANES_MAX;
+	for (size_t i = 0; i < FILL_LANES_MAX; i++)
+		f->lanes[i].fill = f;
 	f->state = FILL_OPEN;
 	TAILQ_INIT(&f->followers);
 	attempt_init(&f->attempt, c->upstreams, target->upstream);
 	timer_init(&f->timer, c->origin, on_timer, f);
 	timer_init(&f->soon, c->origin, on_soon, f);
 	timer_init(&f->ear, c->origin, on_ear, f);
+	timer_init(&f->widen, c->origin, on_widen, f);
 	f->started_us = clock_mono_us();
 	f->progress_ms = now_ms(f);
 	f->patient_until_ms = f->progress_ms + fill_patience_ms(f);
@@ -785,6 +747,7 @@ fill_free(struct fill *f)
 	timer_stop(&f->timer);
 	timer_stop(&f->soon);
 	timer_stop(&f->ear);
+	timer_stop(&f->widen);
 	target_done(&f->target);
 	free(f);
 	metric_add(metric_get(M_fills), -1);

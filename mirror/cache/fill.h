@@ -12,7 +12,7 @@
  *	OPEN   the draft's file and map are being opened
  *	TRY    choose an endpoint and ask it for what is missing
  *	HEAD   its head is awaited
- *	BODY   its bytes come in
+ *	BODY   its bytes come in, over one lane or several (lane.h)
  *	REST   waits before the next try
  *	HASH   all bytes are here; the last are being hashed
  *	KEEP   verified; readers have it all; it becomes a blob

@@ -1,6 +1,7 @@
 /*
- * fill_int.h - the inside of a fill, shared by fill.c (its states) and
- * fill_tell.c (what its followers are told).
+ * fill_int.h - the inside of a fill, shared by fill.c (its states), lane.c (its
+ * transfers), spread.c (what they ask for) and fill_tell.c (what its followers
+ * are told).
  */
 #ifndef CACHE_FILL_INT_H
 #define CACHE_FILL_INT_H
@@ -13,10 +14,12 @@
 #include "cache/stream.h"
 #include "fill.h"
 #include "follower.h"
+#include "lane.h"
 #include "loop/timer.h"
 #include "store/draft.h"
 
 #define VALIDATOR_MAX 255
+#define FILL_LANES_MAX 16 /* as `segments` */
 
 enum fill_state {
 	FILL_OPEN,
@@ -34,7 +37,6 @@ enum fill_state {
 struct validator {
 	char etag[VALIDATOR_MAX + 1];       /* "": none */
 	const struct config_endpoint *from; /* nobody else knows it */
-	bool is_shown;   /* in the running fetch's If-Range */
 	bool is_useless; /* FROM names the same bytes now so, now otherwise */
 };
 
@@ -44,7 +46,10 @@ struct fill {
 	enum fill_state state; /* fill_move() only */
 	struct attempt attempt;
 	const struct config_endpoint *endpoint; /* asked now, or last */
-	struct fetch *fetch;                    /* owned */
+	struct lane lanes[FILL_LANES_MAX];      /* HEAD, BODY: some run */
+	unsigned n_lanes_max; /* for now: who asks for more is refused */
+	bool is_single;       /* it is sent no parts */
+	bool is_resuming;     /* the next lane goes on where one was cut */
 	struct validator validator;
 	struct draft *draft;    /* owned: the one being written */
 	struct draft *rejected; /* owned: the one before, with wrong bytes */
@@ -53,29 +58,42 @@ struct fill {
 	uint64_t endpoints_used; /* of this draft: a bit each */
 	struct stream *stream;   /* counted; NULL until the size is known */
 	TAILQ_HEAD(, follower) followers;
-	bool has_head;
 	bool is_distrusting; /* of the endpoint that is asked: hold back all */
 	bool is_verified;
 	bool is_resting;           /* REST: the timer has not come yet */
-	uint64_t at;               /* offset of the next byte that comes */
 	uint64_t named_size;       /* by a manifest; 0: not known */
 	uint64_t expected_size;    /* by it or by a head; 0: not known */
 	uint64_t patient_until_ms; /* for a first head; its first follower's */
 	uint64_t progress_ms;      /* when the last byte came */
 	uint64_t started_us;
-	uint64_t front_at_try; /* the draft's front when it was last asked */
-	struct timer timer;    /* ends a rest, or a wait for the first head */
-	struct timer soon;     /* runs it from the loop */
-	struct timer ear;      /* is a fill that nobody read read again? */
-	struct err error;      /* why it FAILED */
+	struct timer timer; /* ends a rest, or a wait for the first head */
+	struct timer soon;  /* runs it from the loop */
+	struct timer ear;   /* is a fill that nobody read read again? */
+	struct timer widen; /* another lane may join */
+	struct err error;   /* why it FAILED */
 };
 
 /* How long a first head is waited for: longer when a manifest named the blob,
  * since half of the clients then have nowhere else to go. */
 unsigned fill_patience_ms(const struct fill *);
 
-/* The front of the draft grew: how much of it may be sent. */
-void fill_tell_front(struct fill *);
+/* Runs the state's function, from the loop.  F may be gone then. */
+void fill_run(struct fill *);
+unsigned fill_n_running(const struct fill *); /* lanes */
+bool fill_is_empty(const struct fill *);      /* its draft */
+enum link_class fill_class(const struct fill *);
+/* Whom nobody waits for steps aside on the link, until somebody does. */
+void fill_look_for_readers(struct fill *);
+
+/* What to ask for next; false: all is here, or on its way. */
+bool spread_next(const struct fill *, uint64_t *start, uint64_t *end);
+/* Starts one more lane, if there is use and room for it. */
+void spread(struct fill *);
+/* L was closed. */
+void spread_note(struct fill *, const struct lane *l, bool is_well);
+
+/* [FROM, TO) came, some of it new: how much may be sent. */
+void fill_tell_bytes(struct fill *, uint64_t from, uint64_t to);
 /* The comparison with the rejected draft went on. */
 void fill_tell_comparison(struct fill *);
 /* Once the size is known and the file is open, readers may begin. */

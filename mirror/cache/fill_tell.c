@@ -22,8 +22,8 @@ tell_grown(struct fill *f)
 }
 
 /* What may be sent now: the front, without the held-back tail. */
-void
-fill_tell_front(struct fill *f)
+static void
+tell_front(struct fill *f)
 {
 	uint64_t front = draft_front(f->draft), size = f->stream->size;
 	uint64_t readable =
@@ -37,6 +37,26 @@ fill_tell_front(struct fill *f)
 	atomic_store_explicit(
 	    &f->stream->readable, readable, memory_order_release);
 	tell_grown(f);
+}
+
+/* Chunks that are here as a whole, for who reads ahead of the front. */
+static void
+show_ahead(struct fill *f, uint64_t from, uint64_t to)
+{
+	uint64_t start, end, at = from / DRAFT_CHUNK * DRAFT_CHUNK;
+
+	for (; at < to && draft_gap(f->draft, at, &start, &end); at = end)
+		stream_show(f->stream, at, start);
+	if (at < to)
+		stream_show(f->stream, at, f->stream->size);
+}
+
+void
+fill_tell_bytes(struct fill *f, uint64_t from, uint64_t to)
+{
+	if (to > draft_front(f->draft))
+		show_ahead(f, from, to);
+	tell_front(f);
 }
 
 void
@@ -67,7 +87,8 @@ fill_tell_stream(struct fill *f, struct err *err)
 		    "no memory for the readers of a blob; try again");
 	TAILQ_FOREACH (o, &f->followers, link)
 		follower_stream(o, f->stream, o->has_joined_fill);
-	fill_tell_front(f);
+	show_ahead(f, 0, size);
+	tell_front(f);
 	return 0;
 }
 
@@ -145,8 +166,9 @@ fill_follow(struct fill *f, struct follower *o, bool has_joined)
 		    loop_now_ms(f->cache->origin) + fill_patience_ms(f);
 	if (f->stream != NULL)
 		follower_stream(o, f->stream, has_joined);
-	if (f->fetch != NULL)
-		fetch_set_class(f->fetch, CLASS_PULL);
+	for (size_t i = 0; i < FILL_LANES_MAX; i++)
+		if (f->lanes[i].fetch != NULL)
+			fetch_set_class(f->lanes[i].fetch, CLASS_PULL);
 	if (f->is_verified)
 		follower_end(o, NEWS_ENDED, NULL);
 	else

@@ -202,6 +202,7 @@ static void
 reader_update(struct reader *r)
 {
 	struct follower *f = r->follower;
+	uint64_t position, limit;
 
 	if (f->stream == NULL)
 		return;
@@ -211,11 +212,15 @@ reader_update(struct reader *r)
 		return;
 	if (r->stream != f->stream && !reader_move(r))
 		return;
-	if (f->is_halted)
-		reader_allow(r, r->position(r));
-	else
-		reader_allow(
-		    r, stream_limit(r->stream, r->end, f->is_verified));
+	position = r->position(r);
+	if (f->is_halted) {
+		reader_allow(r, position);
+		return;
+	}
+	limit = stream_limit(r->stream, position, r->end, f->is_verified);
+	if (limit < r->end)
+		stream_want(r->stream, position, limit);
+	reader_allow(r, limit);
 }
 
 /* ---- all readers of a follower ----------------------------------------- */

@@ -274,6 +274,16 @@ upstream_may_try(struct upstreams *us, const struct config_upstream *u,
 	return may;
 }
 
+bool
+upstream_has_room(struct upstreams *us, const struct config_endpoint *e,
+    enum link_class class)
+{
+	const struct link_state *l = link_state_of(us, e);
+
+	return l == NULL ||
+	    (TAILQ_EMPTY(&l->waiting[class]) && link_has_room(&l->link, class));
+}
+
 void
 upstream_distrust(struct upstreams *us, const struct config_upstream *u,
     const struct config_endpoint *e)

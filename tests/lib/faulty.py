@@ -202,7 +202,8 @@ class Faulty(Server):
         body = _spoilt(reply.body, start, fault.wrong_at)
         request.status = reply.status
         line.send_head(reply.status, {**_framing(fault, body), **reply.fields})
-        stops = sorted(at for at in (fault.pause_at, fault.cut_at) if at is not None)
+        stops = sorted(at for at in (fault.pause_at, fault.cut_at)
+                       if at is not None and start <= at <= start + len(body))
         for stop in [*stops, start + len(body)]:
             self._send_span(fault, request, line, body, start, stop)
             if stop == fault.pause_at:
