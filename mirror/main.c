@@ -559,6 +559,8 @@ main(int argc, char **argv)
 		{ "check", "test a configuration without starting", cli_check },
 		{ "status", "how a running mirror is doing", cli_status },
 		{ "links", "what the links carry; change one", cli_links },
+		{ "images", "the images that Kubernetes YAML on stdin names",
+		    cli_images },
 		{ "hosts", "write what points clients at a mirror", cli_hosts },
 		{ "version", "print the version", cli_version },
 		{ NULL, NULL, NULL },

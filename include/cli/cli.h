@@ -29,6 +29,7 @@ int cli_check(int argc, char **argv);
 int cli_status(int argc, char **argv);
 int cli_links(int argc, char **argv);
 int cli_hosts(int argc, char **argv);
+int cli_images(int argc, char **argv);
 int cli_version(int argc, char **argv);
 
 /* Finds and runs ARGV[1]; COMMANDS ends with a NULL name. */
