@@ -37,7 +37,7 @@ enum forecast_why {
 
 struct forecast {
 	enum forecast_why why;
-	int64_t done_at; /* s, wall; FORECAST_NEVER unless why is DONE */
+	int64_t done_at;     /* s, wall; FORECAST_NEVER unless why is DONE */
 	uint64_t line_bytes; /* with the link's overhead */
 };
 

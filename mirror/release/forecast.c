@@ -141,8 +141,8 @@ pass_stretch(struct walk *w)
 		w->at += takes;
 		return true;
 	}
-	carried = takes <= until - w->at ? wanted
-					 : rate * (uint64_t)(until - w->at);
+	carried =
+	    takes <= until - w->at ? wanted : rate * (uint64_t)(until - w->at);
 	w->bytes -= carried;
 	if (w->budget != UINT64_MAX)
 		w->budget -= carried;
