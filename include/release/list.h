@@ -94,10 +94,21 @@ void release_faults_add(struct release_faults *, unsigned line,
 
 /* ---- text and value ----------------------------------------------------- */
 
-enum release_format { RELEASE_JSON, RELEASE_TEXT };
+enum release_format {
+	RELEASE_JSON,
+	RELEASE_YAML, /* the same keys */
+	RELEASE_TEXT, /* one reference a line; '#' begins a comment */
+};
 
-/* NULL when something is wrong: FAULTS say all of it.  Upstreams are looked up
- * in CONFIG. */
+/* One option of a list, as a query or a command says it: the keys of a body
+ * but `images`; platforms with commas between.  ERR_BAD_REQUEST. */
+err_checked int release_list_set(
+    struct release_list *, struct str key, struct str value, struct err *err);
+/* Adds what BODY says to LIST, over what was set before.  -1 when something is
+ * wrong: FAULTS say all of it.  Upstreams are looked up in the configuration. */
+err_checked int release_list_read(struct release_list *, struct str body,
+    enum release_format, const struct config *, struct release_faults *);
+/* Of a body alone.  NULL when something is wrong. */
 struct release_list *release_list_parse(struct str body, enum release_format,
     const struct config *, struct release_faults *);
 /* The same list as a JSON body in one form (defaults left out, keys in one
