@@ -32,6 +32,8 @@
 #include "loop/loop.h"
 #include "loop/work.h"
 #include "serve.h"
+#include "site/pulls.h"
+#include "site/site.h"
 #include "store/store.h"
 #include "upstream/links.h"
 #include "upstream/upstream.h"
@@ -143,6 +145,39 @@ end_upstreams(struct serve *s)
 }
 
 static int
+start_sites(struct serve *s, struct err *err)
+{
+	char path[PATH_MAX];
+	struct sites_spec spec = {
+		.admin = s->admin_loop, .pool = s->pool, .path = path
+	};
+	unsigned i;
+
+	(void)snprintf(
+	    path, sizeof(path), "%s/state/sites", s->config->store_path);
+	s->sites = sites_new(&spec, err);
+	if (s->sites == NULL)
+		return -1;
+	for (i = 0; i < s->n_loops; i++) {
+		s->loops[i].pulls = pulls_new(s->loops[i].loop, s->sites, err);
+		if (s->loops[i].pulls == NULL)
+			return -1;
+	}
+	return 0;
+}
+
+static void
+end_sites(struct serve *s)
+{
+	unsigned i;
+
+	drain_loops(s);
+	for (i = 0; i < s->n_loops; i++)
+		pulls_free(s->loops[i].pulls);
+	sites_free(s->sites);
+}
+
+static int
 start_cache(struct serve *s, struct err *err)
 {
 	struct cache_spec spec = { .origin = s->origin,
@@ -154,8 +189,8 @@ start_cache(struct serve *s, struct err *err)
 	if (s->cache == NULL)
 		return -1;
 	for (i = 0; i < s->n_loops; i++) {
-		s->loops[i].v2 =
-		    v2_new(s->cache, s->loops[i].loop, s->config, err);
+		s->loops[i].v2 = v2_new(s->cache, s->loops[i].loop,
+		    s->loops[i].pulls, s->config, err);
 		if (s->loops[i].v2 == NULL)
 			return -1;
 	}
@@ -180,6 +215,7 @@ start_admin(struct serve *s, struct err *err)
 		.origin = s->origin,
 		.upstreams = s->upstreams,
 		.store = s->store,
+		.sites = s->sites,
 		.started_at = clock_wall_s() };
 	struct tokens *tokens = NULL;
 
@@ -395,6 +431,7 @@ static const struct {
 	{ start_pool, end_pool },
 	{ start_store, end_store },
 	{ start_upstreams, end_upstreams },
+	{ start_sites, end_sites },
 	{ start_cache, end_cache },
 	{ start_admin, end_admin },
 	{ start_tls, end_tls },
@@ -561,6 +598,7 @@ main(int argc, char **argv)
 		{ "links", "what the links carry; change one", cli_links },
 		{ "images", "the images that Kubernetes YAML on stdin names",
 		    cli_images },
+		{ "sites", "who was seen when, and how it went", cli_sites },
 		{ "hosts", "write what points clients at a mirror", cli_hosts },
 		{ "version", "print the version", cli_version },
 		{ NULL, NULL, NULL },

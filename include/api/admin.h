@@ -20,6 +20,7 @@
 
 struct admin;
 struct loop;
+struct sites;
 struct store;
 struct tokens;
 struct upstreams;
@@ -29,6 +30,7 @@ struct admin_spec {
 	struct loop *origin; /* where upstreams live */
 	struct upstreams *upstreams;
 	struct store *store;
+	struct sites *sites;
 	int64_t started_at; /* s, wall */
 };
 

@@ -205,8 +205,8 @@ const struct config_upstream *config_find_upstream(
 /* The first rule that matches "REPO:TAG"; where none does, the default one. */
 struct config_tag_rule config_tag_rule(
     const struct config *, struct str repo, struct str tag);
-/* Index into rings of a site or, when no rule names it, of its address; 0 when
- * none matches. */
+/* Index into rings of the first rule that matches: a pattern the site's name
+ * (empty: it has none), a block its address; 0 when none does. */
 size_t config_ring(
     const struct config *, struct str site, const struct sockaddr *);
 

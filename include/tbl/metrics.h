@@ -40,6 +40,7 @@ METRIC(GAUGE,     connections,               1,    "", "Client connections open 
 METRIC(COUNTER,   connections_total,         1,    "", "Client connections accepted.")
 METRIC(COUNTER,   connections_refused_total, 1,    "reason", "Client connections refused at a ceiling.")
 METRIC(COUNTER,   http_requests_refused_total, 1,  "reason", "Requests refused before they reached a handler.")
+METRIC(COUNTER,   site_pulls_lost_total,     1,    "", "Requests that no site was credited with: they came faster than they could be noted.")
 METRIC(COUNTER,   log_dropped_total,         1,    "", "Log lines dropped because their reader was too slow.")
 METRIC(COUNTER,   config_reloads_total,      1,    "result", "Configuration reloads.")
 METRIC(GAUGE,     build_info,                1,    "version,commit", "Always 1.")

@@ -36,6 +36,7 @@ static const struct admin_route {
 	{ HTTP_GET, "/v1/hosts",     ROLE_READ, v1_hosts },
 	{ HTTP_GET, "/v1/links",     ROLE_READ, v1_links },
 	{ HTTP_PATCH, "/v1/links/",  ROLE_OPERATE, v1_link_change },
+	{ HTTP_GET, "/v1/sites",     ROLE_READ, v1_sites },
 };
 
 static const char *const method_names[] = {

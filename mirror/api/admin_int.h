@@ -35,6 +35,7 @@ admin_fn metrics_scrape;
 admin_fn v1_hosts;
 admin_fn v1_link_change;
 admin_fn v1_links;
+admin_fn v1_sites;
 admin_fn v1_status;
 admin_fn v1_upstreams;
 
