@@ -148,9 +148,10 @@ static int
 start_sites(struct serve *s, struct err *err)
 {
 	char path[PATH_MAX];
-	struct sites_spec spec = {
-		.admin = s->admin_loop, .pool = s->pool, .path = path
-	};
+	struct sites_spec spec = { .admin = s->admin_loop,
+		.pool = s->pool,
+		.path = path,
+		.keep_ms = SITES_KEEP_MS };
 	unsigned i;
 
 	(void)snprintf(

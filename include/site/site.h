@@ -8,8 +8,8 @@
  * SITE_FAILING_S without another try that is history.  Being silent is no
  * failure: a site that needs nothing asks for nothing.
  *
- * All is kept in a file that a work thread replaces a minute after a change,
- * and that is written once more at the end; a kill costs the last minute.
+ * All is kept in a file that a work thread replaces some time after a change,
+ * and that is written once more at the end.
  * Times are those of the wall clock at which news came here; the order in which
  * sites are forgotten goes by no clock.
  *
@@ -36,6 +36,7 @@ struct work_pool;
 #define ROWS_MAX 1000000u
 #define SITE_FAILING_S (15 * 60)
 #define SITE_SILENT_S (24 * 3600)
+#define SITES_KEEP_MS 60000 /* what a crash may cost */
 
 struct site_row;
 
@@ -67,6 +68,7 @@ struct sites_spec {
 	struct loop *admin;
 	struct work_pool *pool;
 	const char *path; /* of the file; copied */
+	uint64_t keep_ms; /* from a change to its being written */
 };
 
 /* Reads the file; one that is broken is logged, and replaced in time. */

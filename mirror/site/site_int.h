@@ -38,6 +38,7 @@ struct sites {
 	struct loop *loop;
 	struct work_pool *pool;
 	char *path; /* owned */
+	uint64_t keep_ms;
 	struct site *by_name[SITES_MAX];
 	size_t n;
 	size_t n_rows; /* of all sites */

@@ -325,6 +325,7 @@ sites_new(const struct sites_spec *spec, struct err *err)
 	}
 	ss->loop = spec->admin;
 	ss->pool = spec->pool;
+	ss->keep_ms = spec->keep_ms;
 	sites_keep_load(ss);
 	return ss;
 }

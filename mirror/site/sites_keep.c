@@ -1,7 +1,7 @@
 /*
  * sites_keep.c - when the sites' file is read and written.
  *
- * Read once, at the start.  Written by a work thread, KEEP_MS after the first
+ * Read once, at the start.  Written by a work thread, keep_ms after the first
  * change since it was written last; at the end once more, when whoever was
  * still writing is done.  What can't be written is tried again with the next
  * change; who was seen when is not worth stopping for.
@@ -16,8 +16,6 @@
 #include "common/log.h"
 #include "loop/work.h"
 #include "site_int.h"
-
-#define KEEP_MS 60000
 
 struct sites_job {
 	struct work work;
@@ -67,7 +65,7 @@ job_done(struct work *w)
 		ss->job = NULL;
 		ss->is_changed |= j->status != 0;
 		if (ss->is_changed)
-			timer_set(&ss->timer, KEEP_MS);
+			timer_set(&ss->timer, ss->keep_ms);
 	}
 	job_free(j);
 }
@@ -102,7 +100,7 @@ on_timer(void *arg)
 
 	ss->job = job_new(ss);
 	if (ss->job == NULL) {
-		timer_set(&ss->timer, KEEP_MS);
+		timer_set(&ss->timer, ss->keep_ms);
 		return;
 	}
 	ss->is_changed = false;
@@ -136,7 +134,7 @@ sites_keep_changed(struct sites *ss)
 {
 	ss->is_changed = true;
 	if (ss->job == NULL && !timer_is_set(&ss->timer))
-		timer_set(&ss->timer, KEEP_MS);
+		timer_set(&ss->timer, ss->keep_ms);
 }
 
 /* The loop is joined: the job comes home to nobody. */
@@ -151,6 +149,7 @@ sites_keep_end(struct sites *ss)
 		while (sem_wait(&ss->job->is_written) != 0)
 			;
 		ss->job->sites = NULL;
+		ss->is_changed |= ss->job->status != 0;
 	}
 	if (!ss->is_changed)
 		return;

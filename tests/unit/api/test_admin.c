@@ -664,7 +664,7 @@ hosts_files(void **state)
 
 	(void)state;
 	assert_int_equal(
-	    get("/v1/hosts?mirror=http%3A%2F%2Fa:5000&fallback=no&site=s%207"),
+	    get("/v1/hosts?mirror=http%3A%2F%2Fa:5000&fallback=no&site=s%2D7"),
 	    200);
 	value = body();
 	files = json_object_get(value, "files");
@@ -675,7 +675,7 @@ hosts_files(void **state)
 	    "server = \"http://a:5000\"\n"
 	    "capabilities = [\"pull\", \"resolve\"]\n"
 	    "\n[header]\n"
-	    "  \"X-Railhead-Site\" = [\"s 7\"]\n"
+	    "  \"X-Railhead-Site\" = [\"s-7\"]\n"
 	    "\n# containerd 1.x ignores a file without this table.\n"
 	    "[host]\n");
 	assert_non_null(json_object_get(files, "demo.local/hosts.toml"));

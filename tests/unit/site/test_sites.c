@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <unistd.h>
 
 #include <arpa/inet.h>
@@ -48,7 +49,7 @@ __wrap_clock_wall_s(void)
 static void
 start(void)
 {
-	struct sites_spec spec = { .path = path };
+	struct sites_spec spec = { .path = path, .keep_ms = 1 };
 	struct err err;
 
 	serve = loop_new("serve", &err);
@@ -486,6 +487,53 @@ nothing_new_is_not_written(void **state)
 	assert_int_equal(access(path, F_OK), -1);
 }
 
+/* ---- with threads ------------------------------------------------------- */
+
+static void
+deliver_notes(struct letter *letter)
+{
+	for (unsigned i = 0; i < 700; i++) /* a table, and part of another */
+		get("a", i, PULL_GOOD);
+	free(letter);
+}
+
+/* Waits until the file has been replaced. */
+static void
+await_file(int events)
+{
+	char event[512];
+
+	assert_true(read(events, event, sizeof(event)) > 0);
+}
+
+static void
+kept_while_it_runs(void **state)
+{
+	int events = inotify_init1(IN_CLOEXEC);
+	struct letter *letter = calloc(1, sizeof(*letter));
+	struct err err;
+
+	(void)state;
+	assert_true(inotify_add_watch(events, folder, IN_MOVED_TO) >= 0);
+	assert_int_equal(loop_start(admin, &err), 0);
+	assert_int_equal(loop_start(serve, &err), 0);
+	letter->deliver = deliver_notes;
+	loop_post(serve, letter);
+	await_file(events); /* the full table */
+	await_file(events); /* the other, a second later */
+	loop_stop(serve);
+	loop_join(serve);
+	loop_stop(admin);
+	loop_join(admin);
+	deliver();
+	assert_int_equal(unlink(path), 0);
+	get("b", 1, PULL_GOOD);
+	restart();
+	assert_int_equal(site("a")->n_requests, 700);
+	assert_int_equal(site("b")->n_requests, 1);
+	(void)close(events);
+}
+
 int
 main(void)
 {
@@ -511,6 +559,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(a_broken_file, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    nothing_new_is_not_written, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    kept_while_it_runs, setup, teardown),
 	};
 	int failed;
 
