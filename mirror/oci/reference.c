@@ -113,6 +113,15 @@ parse_registry(struct reference *r, struct str *name,
 				   : unknown_upstream(config, registry, err);
 }
 
+static bool
+is_plain(struct str s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (s.p[i] <= ' ' || s.p[i] > '~')
+			return false;
+	return true;
+}
+
 int
 reference_parse(struct reference *r, struct str whole,
     const struct config *config, struct err *err)
@@ -124,6 +133,9 @@ reference_parse(struct reference *r, struct str whole,
 	memset(r, 0, sizeof(*r));
 	if (s.n == 0)
 		return refuse(err, whole, "is empty");
+	if (!is_plain(s))
+		return refuse(err, whole,
+		    "has a space, or another byte that no reference has");
 	if (memmem(s.p, s.n, "://", 3) != NULL)
 		return refuse(err, whole,
 		    "begins with a scheme; write the reference alone");

@@ -26,7 +26,8 @@ setup(void **state)
 	(void)state;
 	config = config_parse("t.yaml",
 	    STR("upstreams:\n  docker.io: {aliases: [index.docker.io]}\n"
-		"  ghcr.io:\n  \"reg.test:5000\":\n  localhost: {endpoints: [{url: "
+		"  ghcr.io:\n  \"reg.test:5000\":\n  localhost: {endpoints: "
+		"[{url: "
 		"\"http://far.test\"}]}\n"),
 	    &err);
 	if (config == NULL)
@@ -70,6 +71,16 @@ refused(const char *text, enum err_code code, const char *sentence)
 }
 
 static void
+refused_bytes(struct str bytes, const char *sentence)
+{
+	struct reference r;
+	struct err err;
+
+	assert_int_equal(reference_parse(&r, bytes, config, &err), -1);
+	assert_non_null(strstr(err.text, sentence));
+}
+
+static void
 test_hub(void **state)
 {
 	(void)state;
@@ -109,6 +120,7 @@ test_refused(void **state)
 	refused("a//b@" SHA, ERR_NAME_INVALID, "is no image");
 	refused("docker://nginx@" SHA, ERR_NAME_INVALID, "scheme");
 	refused("a\nb", ERR_NAME_INVALID, "a\\x0ab");
+	refused_bytes(STR("ghcr.io/a\0b@" SHA), "another byte");
 }
 
 static void
