@@ -31,6 +31,7 @@
 int64_t __wrap_clock_wall_s(void);
 
 static int64_t now;
+static uint32_t address = 0x0a010203; /* that sites are at */
 static char folder[] = "/tmp/test_sites.XXXXXX";
 static char path[64];
 static struct loop *serve, *admin;
@@ -114,7 +115,7 @@ static struct site_id
 named(const char *name)
 {
 	struct sockaddr_in sa = { .sin_family = AF_INET,
-		.sin_addr.s_addr = htonl(0x0a010203) };
+		.sin_addr.s_addr = htonl(address) };
 	struct site_id id;
 
 	site_id_set(&id, STR(""), str_of(name), (const struct sockaddr *)&sa);
@@ -324,6 +325,8 @@ the_oldest_is_forgotten(void **state)
 static void
 the_oldest_manifest_is_forgotten(void **state)
 {
+	unsigned n_left = 0;
+
 	(void)state;
 	for (unsigned i = 0; i < SITE_ROWS_MAX + 10; i++) {
 		now++;
@@ -333,6 +336,11 @@ the_oldest_manifest_is_forgotten(void **state)
 	}
 	restart();
 	assert_int_equal(site("a")->n_rows, SITE_ROWS_MAX);
+	for (unsigned i = 0; i < 400; i++) /* all of the same time */
+		n_left += pulled_at("a", i) != 0;
+	assert_int_equal(n_left, 390);
+	for (unsigned i = 400; i < SITE_ROWS_MAX; i++)
+		assert_int_not_equal(pulled_at("a", i), 0);
 	assert_int_equal(pulled_at("a", SITE_ROWS_MAX + 9), now);
 	assert_int_equal(pulled_at("a", SITE_ROWS_MAX / 2),
 	    NOON + 800); /* of the third table */
@@ -416,6 +424,31 @@ rings_follow_the_configuration(void **state)
 	assert_string_equal(sites_ring(sites, site("store-1"), one), "a");
 	config_unref(one);
 	config_unref(two);
+}
+
+/* A full table is sent at once. */
+static void
+note_and_send(const char *name)
+{
+	for (unsigned i = 0; i < 513; i++)
+		get(name, i, PULL_GOOD);
+	deliver();
+}
+
+static void
+rings_follow_the_address(void **state)
+{
+	struct config *c =
+	    configured("sites: [{match: 10.1.0.0/16, ring: b}]\n");
+
+	(void)state;
+	note_and_send("store-1");
+	assert_string_equal(sites_ring(sites, site("store-1"), c), "b");
+	address = 0x0a020304;
+	note_and_send("store-1");
+	assert_string_equal(sites_ring(sites, site("store-1"), c), "");
+	address = 0x0a010203;
+	config_unref(c);
 }
 
 /* ---- the file ----------------------------------------------------------- */
@@ -556,6 +589,8 @@ main(void)
 		    a_clock_that_steps_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    rings_follow_the_configuration, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    rings_follow_the_address, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_broken_file, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    nothing_new_is_not_written, setup, teardown),
