@@ -56,7 +56,7 @@ struct walk {
 	uint64_t (*counts)[WALK_STATES_MAX]; /* by ring; owned */
 };
 
-/* NULL: it was answered.  ARG goes to the kind's done(), also then. */
+/* NULL: it was answered, and ARG is still the caller's. */
 struct walk *walk_new(
     struct admin *, struct exchange *, const struct walk_kind *, void *arg);
 /* Reads the query; -1: it was answered, and the walk is gone. */

@@ -11,8 +11,8 @@
 
 #define ROWS_FIRST 8u
 
-static uint64_t
-row_key(const struct site_row *row)
+uint64_t
+site_row_key(const struct site_row *row)
 {
 	return (uint64_t)row->key[1] << 32 | row->key[0];
 }
@@ -35,7 +35,7 @@ place_of(const struct site *s, uint64_t key)
 	while (from < to) {
 		uint32_t middle = from + (to - from) / 2;
 
-		if (row_key(&s->rows[middle]) < key)
+		if (site_row_key(&s->rows[middle]) < key)
 			from = middle + 1;
 		else
 			to = middle;
@@ -46,7 +46,7 @@ place_of(const struct site *s, uint64_t key)
 static bool
 is_at(const struct site *s, uint32_t place, uint64_t key)
 {
-	return place < s->n_rows && row_key(&s->rows[place]) == key;
+	return place < s->n_rows && site_row_key(&s->rows[place]) == key;
 }
 
 static void

@@ -22,6 +22,7 @@
 #include "common/metrics.h"
 #include "loop/loop.h"
 #include "loop/work.h"
+#include "site/manifest_set.h"
 #include "site/pulls.h"
 #include "site/site.h"
 
@@ -215,6 +216,42 @@ a_tag_is_its_manifest(void **state)
 	assert_int_equal(pulled_at("10.1.2.3", 7), NOON);
 	assert_string_equal(site("10.1.2.3")->pulled, "ghcr.io/x:1.2");
 	assert_int_equal(site("10.1.2.3")->origin, SITE_BY_ADDRESS);
+}
+
+/* Of manifests 10 to 19, twice each. */
+static void
+how_far_with_a_set(void **state)
+{
+	struct manifest_set *set = manifest_set_new(20);
+	int64_t last_at;
+
+	(void)state;
+	for (unsigned i = 0; i < 20; i++) {
+		struct digest digest = digest_no(10 + i % 10);
+
+		manifest_set_add(set, &digest);
+	}
+	manifest_set_close(set);
+	assert_int_equal(manifest_set_count(set), 10);
+	get("a", 5, PULL_GOOD);
+	get("a", 12, PULL_BAD);
+	restart();
+	assert_int_equal(manifest_set_pulled(set, site("a"), &last_at), 0);
+	assert_int_equal(last_at, 0);
+	now += 10;
+	for (unsigned i = 12; i < 40; i += 2)
+		get("a", i, PULL_GOOD);
+	restart();
+	now += 10;
+	get("a", 11, PULL_GOOD);
+	get("a", 5, PULL_GOOD);
+	restart();
+	now += 10;
+	get("a", 5, PULL_GOOD);
+	restart();
+	assert_int_equal(manifest_set_pulled(set, site("a"), &last_at), 5);
+	assert_int_equal(last_at, NOON + 20);
+	manifest_set_free(set);
 }
 
 static void
@@ -574,6 +611,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(counts, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    a_tag_is_its_manifest, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    how_far_with_a_set, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    failing_until_it_went_well, setup, teardown),
 		cmocka_unit_test_setup_teardown(
