@@ -5,8 +5,9 @@
  *
  * A record: name, what was pulled and what failed as u16 and text (0xffff:
  * none); origin and is_failed (u8), address (16 bytes), times and counters
- * (u64), failed_status (u16), rows (u32 and 12 bytes each).  Little endian.  The
- * site not seen for longest comes first.
+ * (u64), failed_status (u16), rows (u32 and 12 bytes each, by key).  Little
+ * endian, as the machines are that we run on.  The site not seen for longest
+ * comes first.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 #define MARK "railhead sites 1\n"
 #define NO_TEXT 0xffffu
 #define CRC_BYTES 4u
+#define SITE_BYTES 300u /* of one, without its rows; about */
 
 /* ---- writing ------------------------------------------------------------ */
 
@@ -43,11 +45,8 @@ static void
 put_rows(struct buf *out, const struct site *s)
 {
 	put(out, s->n_rows, 4);
-	for (uint32_t i = 0; i < s->n_rows; i++) {
-		put(out, s->rows[i].key[0], 4);
-		put(out, s->rows[i].key[1], 4);
-		put(out, s->rows[i].at, 4);
-	}
+	if (s->n_rows > 0)
+		buf_add(out, s->rows, s->n_rows * sizeof(s->rows[0]));
 }
 
 static void
@@ -74,6 +73,9 @@ put_site(struct buf *out, const struct site *s)
 void
 site_file_write(struct buf *out, const struct sites *ss)
 {
+	/* Room for most of it at once; what is missing comes by doubling. */
+	(void)buf_room(
+	    out, ss->n * SITE_BYTES + ss->n_rows * sizeof(struct site_row));
 	buf_addz(out, MARK);
 	for (const struct site *s = ss->oldest; s != NULL; s = s->newer)
 		put_site(out, s);
@@ -84,7 +86,7 @@ site_file_write(struct buf *out, const struct sites *ss)
 
 struct reading {
 	struct str rest;
-	bool is_short; /* it ended where more was to come */
+	bool is_bad; /* it ends where more was to come, or holds nonsense */
 	int64_t now;
 };
 
@@ -94,7 +96,7 @@ get(struct reading *r, size_t n_bytes)
 	uint64_t value = 0;
 
 	if (r->rest.n < n_bytes) {
-		r->is_short = true;
+		r->is_bad = true;
 		return 0;
 	}
 	for (size_t i = n_bytes; i-- > 0;)
@@ -113,8 +115,8 @@ get_text(struct reading *r)
 	if (n == NO_TEXT)
 		return NULL;
 	if (r->rest.n < n)
-		r->is_short = true;
-	if (r->is_short)
+		r->is_bad = true;
+	if (r->is_bad)
 		return NULL;
 	text = str_dup((struct str){ r->rest.p, n });
 	r->rest = str_from(r->rest, n);
@@ -129,20 +131,42 @@ get_time(struct reading *r)
 	return at > r->now ? r->now : at;
 }
 
+/* False: they are not in their order. */
+static bool
+check_rows(const struct reading *r, struct site *s)
+{
+	for (uint32_t i = 0; i < s->n_rows; i++) {
+		if (i > 0 &&
+		    site_row_key(&s->rows[i]) <= site_row_key(&s->rows[i - 1]))
+			return false;
+		if (s->rows[i].at > r->now)
+			s->rows[i].at = (uint32_t)r->now;
+	}
+	return true;
+}
+
 static void
 get_rows(struct reading *r, struct site *s)
 {
-	uint64_t n = get(r, 4), key;
-	size_t n_all = 0;
-	int64_t at;
+	size_t n = (size_t)get(r, 4);
+	size_t n_bytes = n * sizeof(s->rows[0]);
 
-	for (; n > 0 && !r->is_short; n--) {
-		key = get(r, 8);
-		at = (int64_t)get(r, 4);
-		if (!r->is_short)
-			site_rows_put(s, key,
-			    (uint32_t)(at > r->now ? r->now : at), &n_all);
+	if (n == 0)
+		return;
+	if (n > SITE_ROWS_MAX || n_bytes > r->rest.n) {
+		r->is_bad = true;
+		return;
 	}
+	s->rows = malloc(n_bytes);
+	if (s->rows == NULL) {
+		r->is_bad = true;
+		return;
+	}
+	memcpy(s->rows, r->rest.p, n_bytes);
+	s->n_rows = s->max_rows = (uint32_t)n;
+	r->rest = str_from(r->rest, n_bytes);
+	if (!check_rows(r, s))
+		r->is_bad = true;
 }
 
 static void
@@ -176,8 +200,8 @@ read_site(struct reading *r, struct sites *ss, struct err *err)
 	free(name);
 	if (s != NULL) {
 		get_fields(r, s);
-		is_good = !r->is_short && ss->n < SITES_MAX &&
-		    sites_find(ss, s->name) == NULL;
+		is_good = !r->is_bad && s->name[0] != '\0' &&
+		    ss->n < SITES_MAX && sites_find(ss, s->name) == NULL;
 	}
 	if (is_good) {
 		sites_add(ss, s);

@@ -18,6 +18,7 @@
 #include <netinet/in.h>
 
 #include "common/config.h"
+#include "common/crc32c.h"
 #include "common/log.h"
 #include "common/metrics.h"
 #include "loop/loop.h"
@@ -546,6 +547,37 @@ a_broken_file(void **state)
 	log_setup(LOG_INFO, LOG_TEXT);
 }
 
+/* Nonsense under a right check sum is read without harm. */
+static void
+a_file_of_nonsense(void **state)
+{
+	static const unsigned char bits[] = { 0x01, 0x80, 0xff };
+	static char whole[4096], spoilt[4096];
+	uint32_t sum;
+	size_t n;
+
+	(void)state;
+	for (unsigned i = 0; i < 4; i++)
+		get("a", i, PULL_GOOD);
+	get("b", 2, PULL_BAD);
+	restart();
+	n = read_file(whole, sizeof(whole)) - sizeof(sum);
+	stop();
+	log_setup(LOG_ERROR, LOG_TEXT);
+	for (size_t i = 0; i < n * sizeof(bits); i++) {
+		memcpy(spoilt, whole, n);
+		spoilt[i % n] = (char)(spoilt[i % n] ^ bits[i / n]);
+		sum = crc32c(0, spoilt, n);
+		memcpy(spoilt + n, &sum, sizeof(sum));
+		write_file(spoilt, n + sizeof(sum));
+		start();
+		assert_true(sites_count(sites) <= 2);
+		stop();
+	}
+	start();
+	log_setup(LOG_INFO, LOG_TEXT);
+}
+
 static void
 nothing_new_is_not_written(void **state)
 {
@@ -631,6 +663,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 		    rings_follow_the_address, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_broken_file, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    a_file_of_nonsense, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    nothing_new_is_not_written, setup, teardown),
 		cmocka_unit_test_setup_teardown(
