@@ -49,6 +49,14 @@ struct link_report {
 size_t upstreams_report_links(
     struct upstreams *, struct link_report *out, size_t max);
 
+/* May the class prewarm use an endpoint of the upstream now? */
+enum prewarm { PREWARM_YES, PREWARM_LATER, PREWARM_DOWN };
+/* LATER: its time has not come (a window, a rate limit near its floor); DOWN:
+ * out of order (links out of service or spent, breakers open).  Then *ERR says
+ * why and *AT when to look again (s, wall). */
+enum prewarm upstreams_prewarm(struct upstreams *,
+    const struct config_upstream *, int64_t *at, struct err *err);
+
 struct link_change {
 	bool has_rate, has_prewarm, has_up;
 	uint64_t rate, prewarm; /* bytes/s */

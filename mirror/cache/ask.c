@@ -246,6 +246,18 @@ step_done(struct ask *a)
 
 /* ---- what the kinds use ------------------------------------------------ */
 
+/* Only releases wait for it. */
+static bool
+is_prewarm(const struct ask *a)
+{
+	struct waiter *w;
+
+	TAILQ_FOREACH (w, &a->waiters, link)
+		if (!w->is_prewarm)
+			return false;
+	return !TAILQ_EMPTY(&a->waiters);
+}
+
 enum ask_step
 ask_upstream(struct ask *a, enum fetch_target what, bool is_head,
     int (*accept)(void *ask, struct err *err))
@@ -265,6 +277,8 @@ ask_upstream(struct ask *a, enum fetch_target what, bool is_head,
 		.arg = a,
 	};
 
+	if (is_prewarm(a))
+		spec.class = CLASS_PREWARM;
 	if (what == FETCH_MANIFEST)
 		spec.max_bytes = MANIFEST_MAX_BYTES;
 	if (what == FETCH_PAGE) {
@@ -287,6 +301,7 @@ ask_wait_child(struct ask *a, const struct digest *manifest)
 	target.tag[0] = '\0';
 	target.digest = *manifest;
 	a->child.on_answer = on_child;
+	a->child.is_prewarm = is_prewarm(a);
 	ask_move(a, ASK_CHILD);
 	now = flight_ask(a->cache, ASK_MANIFEST, &target, &a->child);
 	target_done(&target);
@@ -429,6 +444,8 @@ ask_wait(struct ask *a, struct waiter *w)
 	if (a->answer != NULL)
 		return a->answer;
 	TAILQ_INSERT_TAIL(&a->waiters, w, link);
+	if (!w->is_prewarm && a->gather.spec.class == CLASS_PREWARM)
+		gather_set_class(&a->gather, CLASS_PULL);
 	return NULL;
 }
 

@@ -40,6 +40,7 @@ struct waiter {
 	/* The answer is borrowed. */
 	void (*on_answer)(struct waiter *, struct answer *, bool has_joined);
 	bool has_joined;
+	bool is_prewarm; /* it steps aside for pulls */
 };
 
 enum ask_state {

@@ -117,9 +117,10 @@ fill_fail(struct fill *f, const struct err *why)
 static bool
 has_readers(const struct fill *f)
 {
-	return f->stream == NULL ||
-	    atomic_load_explicit(&f->stream->n_readers, memory_order_relaxed) >
-	    0;
+	return (f->stream == NULL && fill_has_client(f)) ||
+	    (f->stream != NULL &&
+		atomic_load_explicit(
+		    &f->stream->n_readers, memory_order_relaxed) > 0);
 }
 
 static enum link_class

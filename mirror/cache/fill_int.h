@@ -63,6 +63,9 @@ struct fill {
  * since half of the clients then have nowhere else to go. */
 unsigned fill_patience_ms(const struct fill *);
 
+/* Does anybody but releases follow it? */
+bool fill_has_client(const struct fill *);
+
 /* The front of the draft grew: how much of it may be sent. */
 void fill_tell_front(struct fill *);
 /* The comparison with the rejected draft went on. */

@@ -112,6 +112,23 @@ fill_tell_failed(struct fill *f)
 	}
 }
 
+bool
+fill_has_client(const struct fill *f)
+{
+	const struct follower *o;
+
+	TAILQ_FOREACH (o, &f->followers, link)
+		if (o->port != NULL)
+			return true;
+	return false;
+}
+
+uint64_t
+fill_front(const struct fill *f)
+{
+	return f->draft != NULL ? draft_front(f->draft) : 0;
+}
+
 /* ---- who may follow ---------------------------------------------------- */
 
 bool
@@ -144,7 +161,7 @@ fill_follow(struct fill *f, struct follower *o, bool has_joined)
 	    loop_now_ms(f->cache->origin) + fill_patience_ms(f);
 	if (f->stream != NULL)
 		follower_stream(o, f->stream, has_joined);
-	if (f->fetch != NULL)
+	if (f->fetch != NULL && o->port != NULL)
 		fetch_set_class(f->fetch, CLASS_PULL);
 	if (f->is_verified)
 		follower_end(o, NEWS_ENDED, NULL);

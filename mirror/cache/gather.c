@@ -216,6 +216,14 @@ gather_start(struct gather *g, const struct gather_spec *spec)
 	step_try(g);
 }
 
+void
+gather_set_class(struct gather *g, enum link_class class)
+{
+	g->spec.class = class;
+	if (g->fetch != NULL)
+		fetch_set_class(g->fetch, class);
+}
+
 bool
 gather_is_over(const struct gather *g)
 {

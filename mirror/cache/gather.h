@@ -70,6 +70,7 @@ struct gather {
 };
 
 void gather_start(struct gather *, const struct gather_spec *);
+void gather_set_class(struct gather *, enum link_class);
 bool gather_is_over(const struct gather *);
 void gather_stop(struct gather *);
 
