@@ -62,9 +62,10 @@ struct releases_spec {
 	const char *state_folder; /* PATH/state of the store; copied */
 };
 
-/* Before the loops start.  Reads what was kept, in the background, as soon as
- * the origin loop runs. */
+/* Before the loops start. */
 struct releases *releases_new(const struct releases_spec *, struct err *err);
+/* Once they run: what was kept is read, in the background. */
+void releases_begin(struct releases *);
 /* On the origin loop: nothing is begun any more, calls are answered
  * ERR_CANCELLED.  DONE is called there once all is on disk. */
 void releases_close(struct releases *, void (*done)(void *arg), void *arg);

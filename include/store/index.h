@@ -88,7 +88,7 @@ bool index_find_document(struct index_reader *, enum document_kind,
  * Pins: a release's claims on digests.  What of a release is here is counted in
  * the transaction that stores, forgets, pins or unpins a digest; index_pin.c.
  */
-#define INDEX_RELEASE_MAX 128 /* bytes of a release's name */
+#define INDEX_RELEASE_MAX 160 /* bytes of a release's name */
 
 struct pin_row {
 	uint64_t size; /* as a manifest says; 0: not known */
@@ -116,7 +116,14 @@ struct pin {
 };
 size_t index_list_pins(struct index_reader *, struct str release,
     const struct digest *after, struct pin *out, size_t max);
+/* The name behind AFTER of one that has pins, terminated; false: none. */
+bool index_next_release(
+    struct index_reader *, struct str after, char out[INDEX_RELEASE_MAX + 1]);
 bool index_is_pinned(struct index_reader *, const struct digest *);
+/* Each release that pins the digest, in order. */
+typedef void index_pinner_fn(void *arg, struct str release);
+void index_each_pinner(
+    struct index_reader *, const struct digest *, index_pinner_fn *, void *arg);
 
 /* Rows found with a wrong check sum, since the store was opened.  Any thread.
  */

@@ -53,7 +53,7 @@ struct index {
 	atomic_uint_fast64_t n_objects;
 	struct metric *commits;
 
-	/* Set before the writer has anything to write. */
+	/* Under the lock. */
 	struct loop *watch_home; /* borrowed */
 	index_watch_fn *watch;   /* NULL: nobody */
 	void *watch_arg;

@@ -293,33 +293,52 @@ deliver_changes(struct letter *l)
 	free(w);
 }
 
+/* False: nobody watches any more. */
+static bool
+post_changes(struct index *ix, struct watch_letter *w)
+{
+	bool is_watched;
+
+	(void)pthread_mutex_lock(&ix->lock);
+	is_watched = ix->watch != NULL;
+	if (is_watched) {
+		w->fn = ix->watch;
+		w->arg = ix->watch_arg;
+		loop_post(ix->watch_home, &w->letter);
+	}
+	(void)pthread_mutex_unlock(&ix->lock);
+	return is_watched;
+}
+
 void
 pin_tell(struct group *g)
 {
-	struct index *ix = g->index;
 	size_t n = g->has_lost_changes ? 0 : g->n_changes;
 	struct watch_letter *w;
 
-	if (ix->watch == NULL || (g->n_changes == 0 && !g->has_lost_changes))
+	if (g->n_changes == 0 && !g->has_lost_changes)
 		return;
 	w = malloc(sizeof(*w) + n * sizeof(w->changes[0]));
 	if (w == NULL)
 		return;
-	w->fn = ix->watch;
-	w->arg = ix->watch_arg;
 	w->n = n;
 	if (n > 0)
 		memcpy(w->changes, g->changes, n * sizeof(w->changes[0]));
 	w->letter.deliver = deliver_changes;
-	loop_post(ix->watch_home, &w->letter);
+	if (!post_changes(g->index, w))
+		free(w);
 }
 
 void
 index_watch(struct store *s, struct loop *home, index_watch_fn *fn, void *arg)
 {
-	s->index->watch_home = home;
-	s->index->watch = fn;
-	s->index->watch_arg = arg;
+	struct index *ix = s->index;
+
+	(void)pthread_mutex_lock(&ix->lock);
+	ix->watch_home = home;
+	ix->watch = fn;
+	ix->watch_arg = arg;
+	(void)pthread_mutex_unlock(&ix->lock);
 }
 
 /* ---- reading ------------------------------------------------------------ */
@@ -398,6 +417,28 @@ index_list_pins(struct index_reader *r, struct str release,
 }
 
 bool
+index_next_release(
+    struct index_reader *r, struct str after, char out[INDEX_RELEASE_MAX + 1])
+{
+	char from[INDEX_RELEASE_MAX + 2];
+	MDB_val key = { after.n + 1, from }, value;
+	MDB_cursor *cursor;
+
+	check(after.n <= INDEX_RELEASE_MAX);
+	memcpy(from, after.p, after.n);
+	from[after.n] = '\0'; /* the least name behind it */
+	cursor = seek(r, TABLE_PIN_COUNTS, &key, &value);
+	if (cursor == NULL)
+		return false;
+	mdb_cursor_close(cursor);
+	if (key.mv_size > INDEX_RELEASE_MAX)
+		return false;
+	memcpy(out, key.mv_data, key.mv_size);
+	out[key.mv_size] = '\0';
+	return true;
+}
+
+bool
 index_is_pinned(struct index_reader *r, const struct digest *d)
 {
 	struct str prefix = { (const char *)d, digest_key_size(d) };
@@ -410,4 +451,21 @@ index_is_pinned(struct index_reader *r, const struct digest *d)
 	is_it = str_starts(STR_OF_VAL(key), prefix);
 	mdb_cursor_close(cursor);
 	return is_it;
+}
+
+void
+index_each_pinner(struct index_reader *r, const struct digest *d,
+    index_pinner_fn *fn, void *arg)
+{
+	struct str prefix = { (const char *)d, digest_key_size(d) };
+	MDB_val key = VAL(prefix), value;
+	MDB_cursor *cursor = seek(r, TABLE_PINNED, &key, &value);
+	int rc = cursor != NULL ? 0 : MDB_NOTFOUND;
+
+	while (rc == 0 && str_starts(STR_OF_VAL(key), prefix)) {
+		fn(arg, str_from(STR_OF_VAL(key), prefix.n));
+		rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
+	}
+	if (cursor != NULL)
+		mdb_cursor_close(cursor);
 }
