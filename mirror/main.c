@@ -31,6 +31,7 @@
 #include "http/tls.h"
 #include "loop/loop.h"
 #include "loop/work.h"
+#include "release/releases.h"
 #include "serve.h"
 #include "site/pulls.h"
 #include "site/site.h"
@@ -210,6 +211,30 @@ end_cache(struct serve *s)
 }
 
 static int
+start_releases(struct serve *s, struct err *err)
+{
+	char folder[PATH_MAX];
+	struct releases_spec spec = { .origin = s->origin,
+		.store = s->store,
+		.cache = s->cache,
+		.pool = s->pool,
+		.state_folder = folder };
+
+	(void)snprintf(
+	    folder, sizeof(folder), "%s/state", s->config->store_path);
+	s->releases = releases_new(&spec, err);
+	return s->releases != NULL ? 0 : -1;
+}
+
+static void
+end_releases(struct serve *s)
+{
+	drain_loops(s);
+	releases_free(s->releases);
+	drain_loops(s);
+}
+
+static int
 start_admin(struct serve *s, struct err *err)
 {
 	struct admin_spec spec = { .admin = s->admin_loop,
@@ -217,6 +242,8 @@ start_admin(struct serve *s, struct err *err)
 		.upstreams = s->upstreams,
 		.store = s->store,
 		.sites = s->sites,
+		.releases = s->releases,
+		.pool = s->pool,
 		.started_at = clock_wall_s() };
 	struct tokens *tokens = NULL;
 
@@ -379,6 +406,7 @@ start_threads(struct serve *s, struct err *err)
 			return -1;
 	}
 	s->is_running = true;
+	releases_begin(s->releases);
 	return 0;
 }
 
@@ -396,11 +424,19 @@ on_cache_closed(void *arg)
 }
 
 static void
+on_releases_closed(void *arg)
+{
+	struct serve *s = arg;
+
+	cache_close(s->cache, on_cache_closed, s);
+}
+
+static void
 deliver_closing(struct letter *l)
 {
 	struct closing *c = container_of(l, struct closing, letter);
 
-	cache_close(c->serve->cache, on_cache_closed, c->serve);
+	releases_close(c->serve->releases, on_releases_closed, c->serve);
 }
 
 static void
@@ -434,6 +470,7 @@ static const struct {
 	{ start_upstreams, end_upstreams },
 	{ start_sites, end_sites },
 	{ start_cache, end_cache },
+	{ start_releases, end_releases },
 	{ start_admin, end_admin },
 	{ start_tls, end_tls },
 	{ start_servers, end_servers },

@@ -20,6 +20,7 @@ struct http_quota;
 struct http_server;
 struct loop;
 struct pulls;
+struct releases;
 struct sites;
 struct store;
 struct tls_context;
@@ -48,6 +49,7 @@ struct serve {
 	unsigned n_loops;
 	struct upstreams *upstreams;
 	struct cache *cache;
+	struct releases *releases;
 	struct sites *sites;
 	struct admin *admin;
 	struct http_quota *quota;

@@ -127,6 +127,7 @@ releases_close(struct releases *rs, void (*done)(void *arg), void *arg)
 	timer_stop(&rs->run);
 	timer_stop(&rs->tick);
 	timer_stop(&rs->tell);
+	index_watch(rs->spec.store, NULL, NULL, NULL);
 	releases_busy(rs);
 	close_wants(rs);
 	calls_cancel(rs);
