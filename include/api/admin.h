@@ -20,10 +20,12 @@
 
 struct admin;
 struct loop;
+struct releases;
 struct sites;
 struct store;
 struct tokens;
 struct upstreams;
+struct work_pool;
 
 struct admin_spec {
 	struct loop *admin;
@@ -31,7 +33,9 @@ struct admin_spec {
 	struct upstreams *upstreams;
 	struct store *store;
 	struct sites *sites;
-	int64_t started_at; /* s, wall */
+	struct releases *releases;
+	struct work_pool *pool; /* reads lists */
+	int64_t started_at;     /* s, wall */
 };
 
 struct admin *admin_new(const struct admin_spec *, struct err *err);

@@ -46,6 +46,8 @@ struct traffic_key {
 	bool is_get; /* HEADs are not part of the hit ratio */
 };
 
+/* A GET of a manifest, a tag or a blob. */
+bool traffic_is_in_ratio(const struct traffic_key *);
 void traffic_began(const struct traffic_key *);
 
 struct traffic_end {

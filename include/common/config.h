@@ -150,6 +150,7 @@ struct config_gate {
 	uint64_t window_ms;
 	uint64_t min_requests;
 	uint64_t max_error_ratio; /* millionths */
+	bool require_links;
 };
 
 struct config_log {
@@ -181,6 +182,7 @@ struct config {
 	const char **rings; /* distinct rings of sites; rings[0] is "" */
 	size_t n_rings;
 	struct config_gate gate;
+	const char *releases_folder; /* NULL: none */
 	struct config_log log;
 };
 

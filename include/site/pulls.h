@@ -45,6 +45,15 @@ struct pull_note {
 	enum pull_outcome outcome;
 	int status;
 	uint64_t bytes;
+	/* A GET of content that was served: part of the hit ratio. */
+	bool is_measured;
+	bool is_hit;
+};
+
+/* What was asked for, of one row. */
+struct pull_tally {
+	uint32_t n_gets, n_hits; /* that are measured */
+	uint64_t bytes, hit_bytes;
 };
 
 struct pulls *pulls_new(struct loop *serve, struct sites *, struct err *err);

@@ -76,6 +76,13 @@ struct sites *sites_new(const struct sites_spec *, struct err *err);
 /* Writes what is new; all loops were joined and drained.  NULL is fine. */
 void sites_free(struct sites *);
 
+/* Hears of every digest that was measured, by tag too, as the notes come in.
+ * FN NULL: nobody.  Before the loops start or after they were joined. */
+struct pull_tally;
+typedef void sites_tap_fn(
+    void *arg, const struct digest *, const struct pull_tally *);
+void sites_set_tap(struct sites *, sites_tap_fn *fn, void *arg);
+
 size_t sites_count(const struct sites *);
 struct site *sites_find(const struct sites *, const char *name);
 /* In the order of their names: the first behind AFTER (NULL: of all); NULL:

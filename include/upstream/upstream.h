@@ -41,6 +41,15 @@ void upstream_distrust(struct upstreams *, const struct config_upstream *,
 bool upstream_is_distrusted(struct upstreams *, const struct config_upstream *,
     const struct config_endpoint *);
 
+/* Requests that have ended over the gate's window (the configuration's now),
+ * at all endpoints together. */
+struct upstream_recent {
+	uint64_t requests;
+	uint64_t errors;
+};
+void upstreams_recent(struct upstreams *, const struct config_upstream *,
+    struct upstream_recent *out);
+
 enum breaker_state { BREAKER_CLOSED, BREAKER_HALF_OPEN, BREAKER_OPEN };
 
 /* A copy of how one endpoint is doing, for people. */

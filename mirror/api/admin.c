@@ -18,13 +18,14 @@
 #include "common/log.h"
 #include "common/tokens.h"
 #include "common/uri.h"
+#include "hits.h"
 
 #define ALLOW_MAX 128
 
 /* clang-format off */
 static const struct admin_route {
 	enum http_method method;
-	const char *path; /* with "/" at its end: a name follows */
+	const char *path; /* with "/" at its end: a name follows; "*" is one */
 	enum role role; /* ROLE_NONE: open to all */
 	admin_fn *answer;
 } routes[] = {
@@ -37,6 +38,21 @@ static const struct admin_route {
 	{ HTTP_GET, "/v1/links",     ROLE_READ, v1_links },
 	{ HTTP_PATCH, "/v1/links/",  ROLE_OPERATE, v1_link_change },
 	{ HTTP_GET, "/v1/sites",     ROLE_READ, v1_sites },
+	{ HTTP_GET,    "/v1/releases",           ROLE_READ,    v1_releases },
+	{ HTTP_GET,    "/v1/releases/",          ROLE_READ,    v1_release },
+	{ HTTP_PUT,    "/v1/releases/",          ROLE_RELEASE, v1_release_put },
+	{ HTTP_DELETE, "/v1/releases/",          ROLE_RELEASE, v1_release_delete },
+	{ HTTP_GET,    "/v1/releases/*/gate",    ROLE_READ,    v1_gate },
+	{ HTTP_GET,    "/v1/releases/*/ready",   ROLE_READ,    v1_ready },
+	{ HTTP_GET,    "/v1/releases/*/events",  ROLE_READ,    v1_release_events },
+	{ HTTP_GET,    "/v1/releases/*/sites",   ROLE_READ,    v1_release_sites },
+	{ HTTP_POST,   "/v1/releases/*/retry",   ROLE_RELEASE, v1_release_retry },
+	{ HTTP_POST,   "/v1/releases/*/hold",    ROLE_RELEASE, v1_release_hold },
+	{ HTTP_POST,   "/v1/releases/*/resume",  ROLE_RELEASE, v1_release_resume },
+	{ HTTP_POST,   "/v1/releases/*/verify",  ROLE_RELEASE, v1_release_verify },
+	{ HTTP_GET,    "/v1/freeze",             ROLE_READ,    v1_freeze },
+	{ HTTP_PUT,    "/v1/freeze",             ROLE_OPERATE, v1_freeze_put },
+	{ HTTP_DELETE, "/v1/freeze",             ROLE_OPERATE, v1_freeze_delete },
 };
 
 static const char *const method_names[] = {
@@ -261,17 +277,34 @@ admin_caller(
 
 /* ---- routes ------------------------------------------------------------- */
 
+/* Is PATH what FRONT is, a name, and what BACK is? */
+static bool
+is_around_name(struct str path, struct str front, struct str back)
+{
+	struct str name;
+
+	if (!str_starts(path, front) || !str_ends(path, back) ||
+	    path.n <= front.n + back.n)
+		return false;
+	name = str_from(path, front.n);
+	name.n -= back.n;
+	return str_index(name, '/') == name.n;
+}
+
 static bool
 is_at(const struct admin_route *route, struct str path)
 {
-	struct str front = str_of(route->path), rest;
+	struct str front = str_of(route->path), back;
+	size_t star = str_index(front, '*');
 
+	if (star < front.n) {
+		back = str_from(front, star + 1);
+		front.n = star;
+		return is_around_name(path, front, back);
+	}
 	if (!str_ends(front, STR("/")))
 		return str_eq(path, front);
-	if (!str_starts(path, front))
-		return false;
-	rest = str_from(path, front.n);
-	return rest.n > 0 && str_index(rest, '/') == rest.n;
+	return is_around_name(path, front, STR(""));
 }
 
 static const struct admin_route *
@@ -345,6 +378,11 @@ admin_new(const struct admin_spec *spec, struct err *err)
 	a->ratio = ratio_new(spec->admin);
 	if (a->ratio == NULL)
 		goto no_memory;
+	if (spec->sites != NULL &&
+	    (a->hits = hits_new(spec->sites, spec->store, err)) == NULL) {
+		admin_free(a);
+		return NULL;
+	}
 	metrics_setup(a);
 	return a;
 
@@ -359,6 +397,7 @@ admin_free(struct admin *a)
 {
 	if (a == NULL)
 		return;
+	hits_free(a->hits);
 	ratio_free(a->ratio);
 	tokens_free(a->tokens);
 	free(a);

@@ -42,8 +42,8 @@ traffic_result_name(enum traffic_result result)
 	return result_names[result];
 }
 
-static bool
-is_in_ratio(const struct traffic_key *k)
+bool
+traffic_is_in_ratio(const struct traffic_key *k)
 {
 	return k->is_get &&
 	    (k->kind == KIND_MANIFEST || k->kind == KIND_TAG ||
@@ -67,7 +67,7 @@ void
 traffic_began(const struct traffic_key *k)
 {
 	metric_add(cell_of(M_requests_total, k), 1);
-	if (is_in_ratio(k))
+	if (traffic_is_in_ratio(k))
 		atomic_fetch_add_explicit(
 		    &total_requests[k->result], 1, memory_order_relaxed);
 }
@@ -85,7 +85,7 @@ traffic_ended(const struct traffic_key *k, const struct traffic_end *end)
 	if (end->first_byte_us > 0)
 		metric_observe(metric_cell(M_first_byte_seconds, values),
 		    end->first_byte_us);
-	if (is_in_ratio(k))
+	if (traffic_is_in_ratio(k))
 		atomic_fetch_add_explicit(&total_bytes[k->result],
 		    end->body_bytes, memory_order_relaxed);
 }

@@ -134,6 +134,10 @@ note_site(const struct pull *p, enum exchange_end end)
 		.status = p->x->status,
 		.bytes = p->x->body_sent };
 
+	note.is_measured = p->is_counted && p->key.result != RESULT_ERROR &&
+	    traffic_is_in_ratio(&p->key);
+	note.is_hit =
+	    p->key.result == RESULT_HIT || p->key.result == RESULT_STALE;
 	if (p->is_routed)
 		note.scope = target_scope(&p->target);
 	if (p->sent.alg != 0 && note.outcome == PULL_GOOD && !note.is_head)

@@ -170,6 +170,7 @@ row_new(struct pull_table *t, const struct pull_note *n, uint64_t what)
 	row->status = 0;
 	row->n_requests = row->n_bad = 0;
 	row->bytes = 0;
+	row->tally = (struct pull_tally){ .n_gets = 0 };
 	copy_text(row->scope, PULL_SCOPE_MAX, n->scope);
 	copy_text(row->tag, PULL_TAG_MAX, n->tag);
 	return row;
@@ -222,6 +223,17 @@ take_row(struct pulls *p, const struct pull_note *n, uint64_t what)
 	return row;
 }
 
+static void
+measure(struct pull_tally *t, const struct pull_note *n)
+{
+	t->n_gets++;
+	t->bytes += n->bytes;
+	if (!n->is_hit)
+		return;
+	t->n_hits++;
+	t->hit_bytes += n->bytes;
+}
+
 void
 pulls_note(struct pulls *p, const struct pull_note *n)
 {
@@ -233,6 +245,8 @@ pulls_note(struct pulls *p, const struct pull_note *n)
 	}
 	row->n_requests++;
 	row->bytes += n->bytes;
+	if (n->is_measured)
+		measure(&row->tally, n);
 	if (n->manifest != NULL)
 		row->manifest = *n->manifest;
 	if (n->outcome == PULL_LEFT)

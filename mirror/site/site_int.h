@@ -22,6 +22,7 @@ struct pull_row {
 	uint32_t n_requests;
 	uint32_t n_bad;
 	uint64_t bytes;
+	struct pull_tally tally;
 	char scope[PULL_SCOPE_MAX + 1];
 	char tag[PULL_TAG_MAX + 1];
 };
@@ -40,6 +41,8 @@ struct sites {
 	char *path; /* owned */
 	uint64_t keep_ms;
 	struct site *by_name[SITES_MAX];
+	sites_tap_fn *tap; /* NULL: nobody listens */
+	void *tap_arg;
 	size_t n;
 	size_t n_rows; /* of all sites */
 	struct site *oldest, *newest;

@@ -293,14 +293,33 @@ take_row(struct sites *ss, const struct pull_row *row, int64_t now)
 	note_pull(ss, s, row, now);
 }
 
+static void
+tell(struct sites *ss, const struct pull_row *row)
+{
+	const struct digest *digest =
+	    row->digest.alg != 0 ? &row->digest : &row->manifest;
+
+	if (ss->tap != NULL && row->tally.n_gets > 0 && digest->alg != 0)
+		ss->tap(ss->tap_arg, digest, &row->tally);
+}
+
 void
 sites_take(struct sites *ss, const struct pull_row *rows, size_t n)
 {
 	int64_t now = clock_wall_s();
 
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		take_row(ss, &rows[i], now);
+		tell(ss, &rows[i]);
+	}
 	sites_keep_changed(ss);
+}
+
+void
+sites_set_tap(struct sites *ss, sites_tap_fn *fn, void *arg)
+{
+	ss->tap = fn;
+	ss->tap_arg = arg;
 }
 
 struct loop *

@@ -6,6 +6,7 @@
 #define UPSTREAM_INT_H
 
 #include "common/metrics.h"
+#include "common/rolling.h"
 #include "upstream/breaker.h"
 #include "upstream/fetch.h"
 #include "upstream/layout.h"
@@ -28,6 +29,7 @@ struct endpoint_state {
 	struct err last_error;
 	int64_t ratelimit_remaining; /* -1: not told */
 	uint64_t distrusted_until_ms;
+	struct rolling recent; /* requests, errors */
 	struct metric *up; /* borrowed, like all cells */
 	struct metric *breaker_state;
 	struct metric *ratelimit; /* NULL until it is told */
