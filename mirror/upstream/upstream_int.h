@@ -30,7 +30,7 @@ struct endpoint_state {
 	int64_t ratelimit_remaining; /* -1: not told */
 	uint64_t distrusted_until_ms;
 	struct rolling recent; /* requests, errors */
-	struct metric *up; /* borrowed, like all cells */
+	struct metric *up;     /* borrowed, like all cells */
 	struct metric *breaker_state;
 	struct metric *ratelimit; /* NULL until it is told */
 };
