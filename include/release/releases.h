@@ -226,8 +226,7 @@ struct release_call {
 	char reason[ERR_TEXT_MAX];
 	/* PUT; taken.  May hold tags when it says resolve_tags. */
 	struct release_list *list;
-	struct config *config; /* PUT: the list's upstreams; a reference
-				      is taken */
+	struct config *config; /* PUT, PLAN: where its upstreams are; taken */
 	struct freeze freeze;  /* FREEZE: reason, by, until */
 	unsigned of_state;     /* IMAGES: a bit each; 0: all */
 	size_t after;          /* IMAGES: first index; IMAGE: the image */

@@ -441,8 +441,6 @@ releases_call(struct releases *rs, struct release_call *c)
 	inside->releases = rs;
 	c->inside = inside;
 	c->error.code = ERR_NONE;
-	if (c->config != NULL)
-		c->config = config_ref(c->config);
 	if (c->verb == RELEASE_PUT && !resolve_is_due(c->list))
 		inside->text = release_list_text(c->list);
 	c->letter.deliver = deliver_call;

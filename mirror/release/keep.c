@@ -111,9 +111,10 @@ struct keep_file {
 	struct releases *releases;
 	char name[RELEASE_NAME_MAX + 1]; /* of a release; or FREEZE */
 	char *path;                      /* owned */
-	bool is_running;
-	bool is_due;                    /* to be written, or written again */
-	char *text;                     /* owned; NULL: the file goes */
+	bool
+	    is_running; /* until its calls were answered, which may want more */
+	bool is_due;    /* to be written, or written again */
+	char *text;     /* owned; NULL: the file goes */
 	struct err error;               /* ERR_NONE: done */
 	struct pending_calls now, next; /* answered by this run; the next */
 };
@@ -218,7 +219,6 @@ done_write(struct work *w)
 	bool is_bad = f->error.code != ERR_NONE;
 	struct pending_call *p;
 
-	f->is_running = false;
 	if (is_bad)
 		log_error("a release's state was not written",
 		    LOG_Z("path", f->path), LOG_ERR(&f->error));

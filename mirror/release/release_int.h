@@ -160,7 +160,8 @@ TAILQ_HEAD(release_queue, release);
 
 struct releases {
 	struct releases_spec spec;
-	char *folder; /* owned: state/releases */
+	char *state_folder; /* owned */
+	char *folder;       /* owned: its releases/ */
 	struct index_reader *reader;
 	struct map *by_name;
 	struct release_queue all; /* in the order in which they are warmed */

@@ -22,7 +22,10 @@ now_s(void)
 static int
 make_folder(struct releases *rs, struct err *err)
 {
-	if (asprintf(&rs->folder, "%s/releases", rs->spec.state_folder) < 0) {
+	rs->state_folder = str_dup(str_of(rs->spec.state_folder));
+	rs->spec.state_folder = rs->state_folder;
+	if (rs->state_folder == NULL ||
+	    asprintf(&rs->folder, "%s/releases", rs->state_folder) < 0) {
 		rs->folder = NULL;
 		return err_set(err, ERR_NO_MEMORY, "no memory for releases");
 	}
@@ -175,6 +178,7 @@ releases_free(struct releases *rs)
 	map_free(rs->large);
 	index_batch_free(rs->batch);
 	index_reader_free(rs->reader);
+	free(rs->state_folder);
 	free(rs->folder);
 	free(rs);
 }

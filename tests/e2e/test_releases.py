@@ -1,0 +1,220 @@
+"""Releases: brought in before anybody asks, and kept."""
+
+from lib import images
+from lib.railhead import registry_at
+from lib.releases import Releases
+import pytest
+
+UPSTREAM = "registry.test"
+
+
+@pytest.fixture
+def releases(own):
+    return Releases(own, UPSTREAM)
+
+
+def test_a_release_is_brought_in_once(origin, own, releases, new_seed):
+    app = origin.load("team/app", images.multi_arch(seed=new_seed()))
+    reference = releases.reference("team/app", app.top)
+    releases.put("r1", reference, platforms=["linux/amd64"])
+    done = releases.wait_state("r1", "ready")
+    print(done)
+    assert done["digests_missing"] == 0 and done["bytes_missing"] == 0
+    assert origin.count("arm64") == 0
+
+
+def test_what_is_shared_comes_once(origin, own, releases, new_seed):
+    seed = new_seed()
+    one = origin.load("team/one", images.image(seed=seed))
+    origin.load("team/two", images.image(seed=seed, annotations={"n": "2"}))
+    two = images.image(seed=seed, annotations={"n": "2"})
+    releases.put("r1", releases.reference("team/one", one.top))
+    releases.put("r2", releases.reference("team/two", two.top))
+    releases.wait_state("r1", "ready")
+    releases.wait_state("r2", "ready")
+    for digest in one.blobs:
+        assert origin.count(f"GET .*{digest}") == 1, digest
+
+
+def test_stores_are_served_without_the_upstream(origin, own, releases, new_seed):
+    app = origin.load("team/app", images.multi_arch(seed=new_seed()))
+    releases.put("r1", releases.reference("team/app", app.top))
+    done = releases.wait_state("r1", "ready")
+    assert done["bytes"] == app.unique_bytes()
+    origin.forget()
+    for digest in app.manifests:
+        assert own.get(f"/v2/team/app/manifests/{digest}").status == 200
+    for digest in app.blobs:
+        assert own.get(f"/v2/team/app/blobs/{digest}").status == 200
+    assert origin.count() == 0
+
+
+def test_a_platform_that_is_not_there(origin, own, releases, new_seed):
+    app = origin.load("team/app", images.multi_arch(seed=new_seed()))
+    reference = releases.reference("team/app", app.top)
+    platforms = ["linux/amd64", "linux/s390x"]
+    releases.put("strict", {"image": reference, "platforms": platforms})
+    found = releases.wait_state("strict", "failed")
+    image = found["list"][0]
+    assert image["state"] == "failed" and image["why"]["code"] == "platform_missing"
+    assert "linux/s390x" in image["why"]["text"]
+    releases.put("easy", {"image": reference, "platforms": platforms,
+                          "platforms_optional": True})
+    releases.wait_state("easy", "ready")
+
+
+def test_one_bad_digest_fails_alone(origin, own, releases, new_seed):
+    app = origin.load("team/app", images.image(seed=new_seed()))
+    bad = "sha256:" + "0" * 64
+    releases.put("r1", releases.reference("team/app", app.top),
+                 releases.reference("team/app", bad))
+    found = releases.wait_state("r1", "failed")
+    states = [image["state"] for image in found["list"]]
+    assert states == ["ready", "failed"]
+    assert found["list"][1]["why"]["code"] == "MANIFEST_UNKNOWN"
+
+
+def test_an_upstream_that_is_down_is_waited_for(origin, own, releases, new_seed):
+    app = origin.load("team/app", images.image(seed=new_seed()))
+    origin.stop()
+    releases.put("r1", releases.reference("team/app", app.top))
+    releases.wait_state("r1", "waiting", timeout=40)
+    origin.start()
+    releases.say("r1", "retry")
+    releases.wait_state("r1", "ready", timeout=60)
+
+
+def test_a_link_out_of_service_is_waited_for(origin, start, new_seed):
+    mirror = start({UPSTREAM: registry_at({"url": origin.url, "link": "wan"})},
+                   links={"wan": {"rate": "1Mbit"}})
+    releases = Releases(mirror, UPSTREAM)
+    app = origin.load("team/app", images.image(seed=new_seed(), layers=1, size=4 << 20))
+    releases.put("r1", releases.reference("team/app", app.top))
+    releases.wait_state("r1", "warming")
+    assert releases.ask("/v1/links/wan", "PATCH", {"up": False}).status == 200
+    releases.wait_state("r1", "waiting")
+    assert releases.ask("/v1/links/wan", "PATCH", {"up": True, "rate": "unlimited"}).status == 200
+    releases.say("r1", "retry")
+    releases.wait_state("r1", "ready", timeout=60)
+
+
+def test_a_restart_goes_on(origin, own, releases, new_seed):
+    app = origin.load("team/app", images.image(seed=new_seed()))
+    late = origin.load("team/late", images.image(seed=new_seed()))
+    fault = origin.when(f"blobs/{late.layers[0]}", status=503)
+    releases.put("r1", releases.reference("team/app", app.top))
+    releases.put("r2", releases.reference("team/late", late.top), priority=7)
+    before = releases.wait_state("r1", "ready")
+    own.restart()
+    after = releases.wait_state("r1", "ready")
+    for key in ("accepted_at", "begun_at", "ready_at", "digests", "bytes"):
+        assert after[key] == before[key], key
+    assert releases.state("r2") != "ready"
+    origin.faults.remove(fault)
+    releases.say("r2", "retry")
+    releases.wait_state("r2", "ready", timeout=60)
+
+
+def test_lost_content_is_noticed_and_brought_back(origin, own, releases, new_seed):
+    app = origin.load("team/app", images.image(seed=new_seed()))
+    releases.put("r1", releases.reference("team/app", app.top))
+    releases.wait_state("r1", "ready")
+    lost = app.layers[1]
+    own.blob_file(lost).unlink()
+    origin.forget()
+    releases.say("r1", "verify")
+    releases.wait_state("r1", "ready")
+    assert own.has_blob(lost)
+    assert origin.count(f"GET .*{lost}") == 1
+
+
+def test_a_corrupt_blob_is_found_by_its_hash(origin, own, releases, new_seed):
+    app = origin.load("team/app", images.image(seed=new_seed()))
+    releases.put("r1", releases.reference("team/app", app.top))
+    releases.wait_state("r1", "ready")
+    file = own.blob_file(app.layers[0])
+    good = file.read_bytes()
+    file.write_bytes(bytes([good[0] ^ 1]) + good[1:])
+    releases.say("r1", "verify")
+    releases.wait_state("r1", "ready")
+    assert file.read_bytes() == good
+
+
+def test_the_same_list_again_changes_nothing(origin, own, releases, new_seed):
+    app = origin.load("team/app", images.image(seed=new_seed()))
+    releases.put("r1", releases.reference("team/app", app.top))
+    before = releases.wait_state("r1", "ready")
+    releases.put("r1", releases.reference("team/app", app.top))
+    assert releases.get("r1")["accepted_at"] == before["accepted_at"]
+    assert releases.state("r1") == "ready"
+
+
+def test_another_list_keeps_what_is_shared(origin, own, releases, new_seed):
+    one = origin.load("team/one", images.image(seed=new_seed()))
+    two = origin.load("team/two", images.image(seed=new_seed()))
+    releases.put("r1", releases.reference("team/one", one.top))
+    releases.wait_state("r1", "ready")
+    origin.forget()
+    releases.put("r1", releases.reference("team/one", one.top),
+                 releases.reference("team/two", two.top))
+    done = releases.wait_state("r1", "ready")
+    assert done["digests"] == sum(
+        len(of.blobs) + len(of.manifests) for of in (one, two))
+    assert origin.count("team/one") == 0
+    releases.put("r1", releases.reference("team/two", two.top))
+    done = releases.wait_state("r1", "ready")
+    assert done["digests"] == len(two.blobs) + len(two.manifests)
+
+
+def test_referrers_come_along(origin, own, releases, new_seed):
+    app = origin.load("team/app", images.image(seed=new_seed()))
+    bill = origin.load("team/app", images.artifact(
+        app.descriptor(app.top), payload=b'{"sbom": %d}' % new_seed()))
+    releases.put("r1", releases.reference("team/app", app.top), referrers=True)
+    done = releases.wait_state("r1", "ready")
+    assert done["digests"] == len(app.blobs) + len(bill.blobs) + 2
+    origin.stop()
+    assert own.get(f"/v2/team/app/manifests/{bill.top}").status == 200
+    origin.start()
+
+
+def test_held_frozen_and_deleted(origin, own, releases, new_seed):
+    app = origin.load("team/app", images.image(seed=new_seed()))
+    gate = origin.when(f"manifests/{app.top}", status=503)
+    releases.put("r1", releases.reference("team/app", app.top))
+    releases.ask("/v1/releases/r1/hold", "POST", {"reason": "not yet"})
+    found = releases.wait_state("r1", "held")
+    assert found["why"]["code"] == "held"
+    origin.faults.remove(gate)
+    releases.say("r1", "resume")
+    assert releases.ask("/v1/freeze", "PUT", {"reason": "stop it"}).status == 200
+    frozen = releases.wait_state("r1", "held")
+    assert frozen["why"]["code"] == "frozen"
+    assert releases.ask("/v1/freeze", "DELETE").status in (200, 204)
+    releases.say("r1", "retry")
+    releases.wait_state("r1", "ready", timeout=60)
+    releases.delete("r1")
+    assert releases.ask("/v1/releases/r1").status == 404
+    own.restart()
+    assert releases.ask("/v1/releases/r1").status == 404
+
+
+def test_tags_are_pinned_to_digests_when_asked(origin, own, releases, new_seed):
+    app = origin.load("team/app", images.image(seed=new_seed(), tag="v1"))
+    row = f"{UPSTREAM}/team/app:v1"
+    answer = releases.ask("/v1/releases/r1", "PUT", {"images": [{"image": row}]})
+    assert answer.status == 400
+    releases.put("r1", row, resolve_tags=True)
+    done = releases.wait_state("r1", "ready")
+    assert app.top in done["list"][0]["image"]
+
+
+def test_metrics(origin, own, releases, new_seed):
+    app = origin.load("team/app", images.image(seed=new_seed()))
+    releases.put("r1", releases.reference("team/app", app.top))
+    releases.wait_state("r1", "ready")
+    own.wait_metric("release_images", 1, release="r1", state="ready")
+    own.wait_metric("release_ready_timestamp_seconds", lambda at: at > 0, release="r1")
+    assert own.metric("mirror_lag_seconds") == 0
+    releases.delete("r1")
+    own.wait_metric("release_images", 0, release="r1")
