@@ -9,10 +9,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lib import prometheus
+from conftest import UPSTREAM
+from lib import images, prometheus
 from lib.apis import FLEET_YAML, faults, table_of
 from lib.clients import good, is_installed
 from lib.railhead import ROOT, run
+from lib.releases import Releases
+from lib.wait import Gate, wait_until
 
 GITOPS = ROOT / "deploy/gitops"
 FOLDERS = ["fleet", "argo-cd", "argo-rollouts", "flux", "cluster-api"]
@@ -282,6 +285,21 @@ def test_web_form_asks_the_gate():
         "https://m:5001/v1/releases/r1/gate"
     assert web["jsonPath"] == "{$}" and metric["successCondition"] == "result.open == true"
     assert filled(web["headers"][0]["value"], token="abc") == "Bearer abc"
+
+
+def test_web_form_is_answered(own, origin, new_seed):
+    """As Argo Rollouts would ask: closed with reasons, then open."""
+    metric, = template("railhead-gate-web")["spec"]["metrics"]
+    target = filled(metric["provider"]["web"]["url"], mirror="", release="r1")
+    releases = Releases(own, UPSTREAM)
+    content = origin.load("lib/app", images.image(size=64, seed=new_seed()))
+    fault = origin.when("", before=Gate())
+    releases.put("r1", releases.reference("lib/app", content.top))
+    closed = own.admin(target)
+    assert closed.status == 200 and closed.json()["open"] is False
+    assert closed.json()["reasons"][0]["text"]
+    fault.before.open()
+    wait_until(lambda: own.admin(target).json()["open"] is True)
 
 
 @pytest.mark.skipif(not prometheus.is_installed(), reason="prometheus is not installed")

@@ -10,6 +10,7 @@ from lib import images
 from lib.images import MIB
 from lib.prometheus import DEPLOY, RULES, Prometheus, check_queries, is_installed, promtool, rules
 from lib.railhead import registry_at
+from lib.releases import Releases
 from lib.wait import in_background, wait_until
 
 pytestmark = pytest.mark.skipif(not is_installed(), reason="prometheus is not installed")
@@ -299,6 +300,26 @@ def test_pulls_that_all_miss(own, watch, new_target):
     for target in [new_target() for _ in range(40)]:
         own.get(target)
     assert "railhead warm" in summary_of(prometheus.wait_alert("RailheadHitRatioLow"))
+
+
+def test_a_release_that_is_late_and_one_that_failed(own, origin, watch, new_seed):
+    """Published yesterday, and cut off from the upstream; one names what nobody has."""
+    releases = Releases(own, UPSTREAM)
+    content = origin.load("lib/late", images.image(size=64, seed=new_seed()))
+    nobody = "sha256:" + "0" * 64
+    prometheus = watch(own)
+    releases.put("wrong", releases.reference("lib/late", nobody))
+    origin.when(content.top, hangs_up=True)
+    releases.put("late", releases.reference("lib/late", content.top),
+                 published_at="2020-01-01T00:00:00Z")
+    text = summary_of(prometheus.wait_alert("RailheadReleaseFailed"))
+    assert "1 images of release wrong" in text
+    text = summary_of(prometheus.wait_alert("RailheadLagOverDeadline"))
+    assert "Release late was published" in text
+    assert [alert["labels"]["release"] for alert in prometheus.firing("RailheadLagOverDeadline")] \
+        == ["late"]
+    origin.heal()
+    prometheus.wait_quiet("RailheadLagOverDeadline", timeout=90)
 
 
 def test_a_link_that_stores_wait_for(start, origin, watch, new_target):
