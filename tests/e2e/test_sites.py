@@ -63,6 +63,7 @@ def ring_of(answer, name):
 
 # ---- who was seen -------------------------------------------------------------------
 
+@pytest.mark.threads
 def test_stores_behind_one_address(ringed, image):
     sizes = {name: pull(ringed, image, name) for name in ("store-11", "store-12", "store-21")}
     top = image.tags["1.0"]
@@ -175,6 +176,27 @@ def test_pages(ringed):
     assert len(listed(ringed, "?ring=two")["sites"]) == 30
 
 
+@pytest.mark.threads
+def test_two_thousand_sites(ringed):
+    """More than are walked over at once; some who ask hang up meanwhile."""
+    names = [f"store-{number}" for number in range(1000, 3000)]
+    ask = "GET /v2/ HTTP/1.1\r\nHost: x\r\nX-Railhead-Site: {}\r\n\r\n"
+    with ringed.wire() as wire:
+        for name in names:  # pipelined
+            wire.send(ask.format(name).encode())
+        for name in names:
+            assert wire.body(wire.head()).status == 200
+    wait_until(lambda: ring_of(listed(ringed), "two")["sites"] == 1000)
+    for _ in range(50):
+        with Wire(ringed.admin_port) as wire:
+            wire.request("/v1/sites?limit=1000")
+            wire.reset()
+    assert ringed.metric("site_pulls_lost_total") == 0
+    page = listed(ringed, "?limit=1000&ring=two")
+    assert [site["name"] for site in page["sites"]] == names[1000:]
+    assert page["next"] is None
+
+
 @pytest.mark.parametrize("query, field", [
     ("?limit=0", "limit"), ("?limit=1001", "limit"), ("?state=offline", "state"),
     ("?digest=sha256:1", "digest"), ("?rings=one", "rings")])
@@ -186,6 +208,7 @@ def test_wrong_queries(mirror, query, field):
 
 # ---- restarts and reloads -----------------------------------------------------------
 
+@pytest.mark.threads
 def test_restart(ringed, image):
     pull(ringed, image, "store-11")
     before = wait_site(ringed, "store-11", requests=2 + len(image.blobs))
