@@ -28,6 +28,7 @@ METRIC(GAUGE,     release_lag_seconds,       1,    "release", "Time since the re
 METRIC(GAUGE,     release_missing_bytes,     1,    "release", "Bytes of the release that are not here, as far as they are known.")
 METRIC(GAUGE,     release_images,            1,    "release,state", "Images of the release, by their state.")
 METRIC(GAUGE,     release_ready_timestamp_seconds, 1, "release", "When the release was complete first; 0: not yet.")
+METRIC(GAUGE,     gate_open,                 1,    "release", "1 when the gate of the release is open by the rules of the configuration, 0 when it is closed.")
 METRIC(GAUGE,     frozen,                    1,    "", "1 while an operator has declared a freeze.")
 METRIC(GAUGE,     tag_confirmed_age_seconds, 1,    "upstream", "How long ago the upstream confirmed the tag that was last answered.")
 METRIC(COUNTER,   tag_moved_total,           1,    "upstream", "Immutable tags that the upstream moved.")

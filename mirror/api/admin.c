@@ -16,11 +16,13 @@
 #include "common/check.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/map.h"
 #include "common/tokens.h"
 #include "common/uri.h"
 #include "hits.h"
 
 #define ALLOW_MAX 128
+#define GATES_SHOWN_MAX 10000
 
 /* clang-format off */
 static const struct admin_route {
@@ -376,7 +378,8 @@ admin_new(const struct admin_spec *spec, struct err *err)
 	a->spec = *spec;
 	atomic_init(&a->is_draining, false);
 	a->ratio = ratio_new(spec->admin);
-	if (a->ratio == NULL)
+	a->gate_cells = map_new(GATES_SHOWN_MAX);
+	if (a->ratio == NULL || a->gate_cells == NULL)
 		goto no_memory;
 	if (spec->sites != NULL &&
 	    (a->hits = hits_new(spec->sites, spec->store, err)) == NULL) {
@@ -398,6 +401,7 @@ admin_free(struct admin *a)
 	if (a == NULL)
 		return;
 	hits_free(a->hits);
+	map_free(a->gate_cells);
 	ratio_free(a->ratio);
 	tokens_free(a->tokens);
 	free(a);

@@ -18,6 +18,7 @@
 #include "upstream/upstream.h"
 
 struct hits;
+struct map;
 struct metric;
 
 struct admin {
@@ -26,6 +27,7 @@ struct admin {
 	struct ratio *ratio;   /* owned */
 	struct hits *hits;     /* owned; NULL: there are no sites */
 	struct metric *ratio_cells[2][WINDOW_COUNT]; /* requests, bytes */
+	struct map *gate_cells; /* owned; metric_cell() by release */
 	atomic_bool is_draining;
 };
 

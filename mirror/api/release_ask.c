@@ -33,7 +33,9 @@ ask_fail_faults(struct exchange *e, const struct release_faults *faults)
 static void
 fail(struct release_ask *ask)
 {
-	if (ask->call.faults.n > 0)
+	if (ask->failed != NULL)
+		ask->failed(ask);
+	else if (ask->call.faults.n > 0)
 		ask_fail_faults(ask->exchange, &ask->call.faults);
 	else
 		admin_fail(ask->exchange, &ask->call.error, NULL);

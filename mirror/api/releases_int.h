@@ -29,6 +29,7 @@ struct release_ask {
 	struct admin *admin;
 	struct exchange *exchange; /* NULL: it has ended */
 	ask_fn *answer;
+	ask_fn *failed;          /* it did not; NULL: the exchange is told */
 	void *arg;               /* of whoever asks, */
 	void (*done)(void *arg); /* who is told to free it; may be NULL */
 	bool is_kept;            /* somebody else is asked now */
@@ -95,6 +96,17 @@ struct forecast_link look_link(
 /* When BYTES from all upstreams together would be here, at the worst; 0: not
  * to be foretold. */
 int64_t look_done_at(const struct link_look *, uint64_t bytes, int64_t from_s);
+
+/* ---- gates (v1_gate.c) --------------------------------------------------- */
+
+void gate_rules_now(struct gate_rules *); /* of the configuration */
+void gate_decide_now(const struct link_look *, const struct gate_rules *,
+    const struct release_view *, const struct release_overview *,
+    struct gate *out);
+/* Decides every gate anew for gate_open, then calls THEN, which answers the
+ * exchange; not when that has ended meanwhile (gate_gauges.c). */
+void gates_show(
+    struct admin *, struct exchange *, void (*then)(struct exchange *));
 
 /* ---- plans (release_plan.c) --------------------------------------------- */
 

@@ -103,27 +103,36 @@ gate_upstreams(const struct link_look *look, struct gate_upstream *out)
 	return look->n_upstreams;
 }
 
+void
+gate_decide_now(const struct link_look *look, const struct gate_rules *rules,
+    const struct release_view *view, const struct release_overview *overview,
+    struct gate *out)
+{
+	const struct release_summary *s = &view->summary;
+	struct gate_upstream upstreams[LOOK_UPSTREAMS_MAX];
+	struct gate_facts facts = { .release = s,
+		.freeze = &overview->freeze,
+		.is_read = overview->is_read,
+		.upstreams = upstreams,
+		.now_s = clock_wall_s() };
+
+	facts.n_upstreams = gate_upstreams(look, upstreams);
+	if (look->admin->hits != NULL)
+		facts.traffic = hits_of(look->admin->hits, s->name,
+		    (int64_t)(rules->window_ms / 1000), facts.now_s);
+	facts.done_at =
+	    look_done_at(look, s->counts.missing_bytes, facts.now_s);
+	gate_decide(rules, &facts, out);
+}
+
 static void
 decide(struct link_look *look)
 {
 	struct release_ask *ask = look->ask;
 	struct question *q = ask->arg;
-	const struct release_summary *s = &q->view->summary;
-	struct gate_upstream upstreams[LOOK_UPSTREAMS_MAX];
-	struct gate_facts facts = { .release = s,
-		.freeze = &ask->call.overview->freeze,
-		.is_read = ask->call.overview->is_read,
-		.upstreams = upstreams,
-		.now_s = clock_wall_s() };
 
-	facts.n_upstreams = gate_upstreams(look, upstreams);
-	if (ask->admin->hits != NULL)
-		facts.traffic = hits_of(ask->admin->hits, s->name,
-		    (int64_t)(q->rules.window_ms / 1000), facts.now_s);
-	facts.done_at =
-	    look_done_at(look, s->counts.missing_bytes, facts.now_s);
-	gate_decide(&q->rules, &facts, &q->gate);
-	reply(ask->exchange, q, s->name);
+	gate_decide_now(look, &q->rules, q->view, ask->call.overview, &q->gate);
+	reply(ask->exchange, q, q->view->summary.name);
 }
 
 static void
@@ -154,8 +163,8 @@ on_verified(struct release_ask *ask)
 
 /* ---- the question ------------------------------------------------------- */
 
-static void
-rules_of(struct gate_rules *rules)
+void
+gate_rules_now(struct gate_rules *rules)
 {
 	struct config *config = config_now();
 	const struct config_gate *g = &config->gate;
@@ -246,7 +255,7 @@ ask_gate(struct admin *a, struct exchange *e, bool is_probe)
 	ask->arg = q;
 	ask->done = question_free;
 	q->is_probe = is_probe;
-	rules_of(&q->rules);
+	gate_rules_now(&q->rules);
 	if (admin_query(e, set_rule, q) != 0) {
 		ask_free(ask);
 		return;

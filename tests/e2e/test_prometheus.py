@@ -9,9 +9,9 @@ from conftest import UPSTREAM
 from lib import images
 from lib.images import MIB
 from lib.prometheus import DEPLOY, RULES, Prometheus, check_queries, is_installed, promtool, rules
-from lib.railhead import registry_at
+from lib.railhead import ROOT, registry_at
 from lib.releases import Releases
-from lib.wait import in_background, wait_until
+from lib.wait import Gate, in_background, wait_until
 
 pytestmark = pytest.mark.skipif(not is_installed(), reason="prometheus is not installed")
 
@@ -25,6 +25,16 @@ def test_promtool_likes_them():
     for words in (["rules", *RULES], ["config", "--syntax-only", DEPLOY / "prometheus.yml"]):
         done = promtool("check", *words)
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_metric_is_one_that_is_published():
+    table = (ROOT / "include/tbl/metrics.h").read_text()
+    known = dict(re.findall(r'^METRIC\(\w+,\s*(\w+),[^"]*"([^"]*)"', table, re.M))
+    text = "".join(path.read_text() for path in RULES)
+    for name, labels in re.findall(r"(?<![:\w])railhead_(\w+)(?:\{([^}]*)\})?", text):
+        assert name in known, name
+        for label in re.findall(r"(\w+)[!=]", labels):
+            assert label in known[name].split(","), (name, label)
 
 
 def test_every_recorded_series_that_is_used_is_recorded():
@@ -320,6 +330,53 @@ def test_a_release_that_is_late_and_one_that_failed(own, origin, watch, new_seed
         == ["late"]
     origin.heal()
     prometheus.wait_quiet("RailheadLagOverDeadline", timeout=90)
+
+
+def gates(mirror):
+    return {labels["release"]: value for name, labels, value in mirror.metrics().samples
+            if name == "railhead_gate_open"}
+
+
+def test_gates_are_as_their_mirror_says(own, origin, watch, new_seed):
+    releases = Releases(own, UPSTREAM)
+    prometheus = watch(own)
+    ratio = "release:railhead_gate_open:ratio"
+    for name in ("r1", "r2"):
+        content = origin.load("lib/app", images.image(size=64, seed=new_seed()))
+        fault = origin.when(content.top, before=Gate())
+        releases.put(name, releases.reference("lib/app", content.top))
+        fault.before.wait_arrival()
+        assert gates(own)[name] == 0
+        fault.before.open()
+        wait_until(lambda: gates(own)[name] == 1, what=f"the gate of {name}")
+    prometheus.wait_scraped(f'{ratio}{{release="r1"}} == 1')
+    assert releases.ask("/v1/freeze", "PUT", {"reason": "rehearsal"}).status == 200
+    assert gates(own) == {"r1": 0, "r2": 0}
+    prometheus.wait_scraped(f'{ratio}{{release="r2"}} == 0')
+    assert releases.ask("/v1/freeze", "DELETE").status in (200, 204)
+    assert gates(own) == {"r1": 1, "r2": 1}
+    releases.delete("r1")
+    own.metrics()
+    assert gates(own) == {"r2": 1}
+    releases.delete("r2")
+    own.metrics()
+    assert gates(own) == {}
+
+
+def test_scrapes_beside_each_other_and_releases_that_come_and_go(own, origin, new_seed):
+    releases = Releases(own, UPSTREAM)
+    content = origin.load("lib/app", images.image(size=64, seed=new_seed()))
+    for _ in range(5):
+        scrapes = [in_background(own.metrics) for _ in range(4)]
+        for name in ("a", "b", "c"):
+            releases.put(name, releases.reference("lib/app", content.top))
+        scrapes += [in_background(own.metrics) for _ in range(4)]
+        for name in ("a", "b", "c"):
+            releases.delete(name)
+        for scrape in scrapes:
+            assert scrape.join().samples
+    own.metrics()
+    assert gates(own) == {}
 
 
 def test_a_link_that_stores_wait_for(start, origin, watch, new_target):
