@@ -14,33 +14,34 @@
 
 static const unsigned char v4_prefix[12] = { [10] = 0xff, [11] = 0xff };
 
-static bool
-is_letter(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
-	    c == '-';
-}
+/* What a name may be made of: letters (and what is like them), digits. */
+enum { L = 3, D = 2, IS_GOOD = 2, IS_LETTER = 1 };
 
-static bool
-is_digit(char c)
-{
-	return (c >= '0' && c <= '9') || c == '.';
-}
+/* clang-format off */
+static const unsigned char kinds[256] = {
+	['A'] = L, ['B'] = L, ['C'] = L, ['D'] = L, ['E'] = L, ['F'] = L, ['G'] = L, ['H'] = L, ['I'] = L,
+	['J'] = L, ['K'] = L, ['L'] = L, ['M'] = L, ['N'] = L, ['O'] = L, ['P'] = L, ['Q'] = L, ['R'] = L,
+	['S'] = L, ['T'] = L, ['U'] = L, ['V'] = L, ['W'] = L, ['X'] = L, ['Y'] = L, ['Z'] = L, ['a'] = L,
+	['b'] = L, ['c'] = L, ['d'] = L, ['e'] = L, ['f'] = L, ['g'] = L, ['h'] = L, ['i'] = L, ['j'] = L,
+	['k'] = L, ['l'] = L, ['m'] = L, ['n'] = L, ['o'] = L, ['p'] = L, ['q'] = L, ['r'] = L, ['s'] = L,
+	['t'] = L, ['u'] = L, ['v'] = L, ['w'] = L, ['x'] = L, ['y'] = L, ['z'] = L, ['_'] = L, ['-'] = L,
+	['0'] = D, ['1'] = D, ['2'] = D, ['3'] = D, ['4'] = D, ['5'] = D,
+	['6'] = D, ['7'] = D, ['8'] = D, ['9'] = D, ['.'] = D,
+};
+/* clang-format on */
 
 bool
 site_name_is_valid(struct str name)
 {
-	bool has_letter = false;
+	unsigned all = IS_GOOD, any = 0;
 
 	if (name.n > SITE_NAME_MAX)
 		return false;
 	for (size_t i = 0; i < name.n; i++) {
-		if (is_letter(name.p[i]))
-			has_letter = true;
-		else if (!is_digit(name.p[i]))
-			return false;
+		all &= kinds[(unsigned char)name.p[i]];
+		any |= kinds[(unsigned char)name.p[i]];
 	}
-	return has_letter;
+	return (all & IS_GOOD) != 0 && (any & IS_LETTER) != 0;
 }
 
 static void
