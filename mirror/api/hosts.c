@@ -69,8 +69,8 @@ hosts_set_site(struct hosts_spec *s, struct str site, struct err *err)
 {
 	if (!site_name_is_valid(site))
 		return err_set(err, ERR_BAD_REQUEST,
-		    "a site is 1 to %d of A-Z a-z 0-9 . _ - with a letter in "
-		    "it",
+		    "a site is 1 to %d of A-Z a-z 0-9 . _ -, not digits and "
+		    "dots alone",
 		    SITE_NAME_MAX);
 	s->site = site;
 	return 0;
