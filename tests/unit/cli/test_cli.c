@@ -13,13 +13,13 @@
 
 #include "cli/cli.h"
 
-#define ARGC_MAX 40
+#define ARGC_MAX 300
 
 /* A literal's bytes as argv wants them. */
 struct arguments {
 	int n;
 	char *v[ARGC_MAX + 1];
-	char bytes[1024];
+	char bytes[8192];
 };
 
 /* WORDS are separated by spaces. */
@@ -188,7 +188,7 @@ wrong_options(void **state)
 static void
 too_many_of_a_list(void **state)
 {
-	char words[512] = "test";
+	char words[4096] = "test";
 	int status;
 
 	(void)state;
