@@ -13,9 +13,9 @@ from conftest import UPSTREAM
 from lib import images, prometheus
 from lib.apis import FLEET_YAML, faults, table_of
 from lib.clients import good, is_installed
-from lib.railhead import ROOT, run
+from lib.railhead import ROOT, registry_at, run
 from lib.releases import Releases
-from lib.wait import Gate, wait_until
+from lib.wait import Gate, in_background, wait_until
 
 GITOPS = ROOT / "deploy/gitops"
 FOLDERS = ["fleet", "argo-cd", "argo-rollouts", "flux", "cluster-api"]
@@ -128,6 +128,36 @@ def test_a_gate_waits_and_its_job_lets_it(path):
     for word in said:
         if word.startswith(("--token-file=", "--ca=")):
             assert mounts[str(Path(word.split("=")[1]).parent)] in volumes
+
+
+@pytest.mark.parametrize("path", jobs())
+def test_a_gate_is_asked_with_options_that_there_are(path):
+    known = good(run("gate", "--help"))
+    for word in words(containers(jobs()[path])[0])[2:]:
+        if word.startswith("--"):
+            assert re.search(rf"(?m)^ +{word.partition('=')[0]} ", known), word
+
+
+def test_a_job_waits_until_all_mirrors_are_open(start, origin, new_seed):
+    """What Fleet's Job runs, asked of two mirrors that are here."""
+    content = origin.load("lib/app", images.image(size=64, seed=new_seed()))
+    mirrors = [start({UPSTREAM: registry_at(origin.url)}) for _ in range(2)]
+    said = [word for word in words(containers(jobs()["fleet/gate/job.yaml"])[0])[1:]
+            if not word.startswith(("--mirror", "--token-file", "--ca"))]
+    said += [f"--mirror=http://127.0.0.1:{mirror.admin_port}" for mirror in mirrors]
+    at_once = [word for word in said if word not in ("--wait", "23h")]
+    assert run(*at_once).returncode == 1  # no mirror knows the release
+    job = in_background(run, *said)
+    fault = origin.when("GET .*manifests", before=Gate())
+    for mirror in mirrors:
+        Releases(mirror, UPSTREAM).put(RELEASE, Releases(mirror, UPSTREAM).reference(
+            "lib/app", content.top))
+    fault.before.wait_arrival()
+    closed = run(*at_once)
+    assert closed.returncode == 1 and "bytes_" in closed.stdout
+    assert job.is_alive()
+    fault.before.open()
+    assert job.join().returncode == 0
 
 
 # ---- Fleet ---------------------------------------------------------------------------
