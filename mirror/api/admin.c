@@ -20,6 +20,7 @@
 #include "common/tokens.h"
 #include "common/uri.h"
 #include "hits.h"
+#include "release_folder.h"
 
 #define ALLOW_MAX 128
 #define GATES_SHOWN_MAX 10000
@@ -386,6 +387,11 @@ admin_new(const struct admin_spec *spec, struct err *err)
 		admin_free(a);
 		return NULL;
 	}
+	if (spec->releases != NULL &&
+	    (a->folder = folder_new(spec, err)) == NULL) {
+		admin_free(a);
+		return NULL;
+	}
 	metrics_setup(a);
 	return a;
 
@@ -400,6 +406,7 @@ admin_free(struct admin *a)
 {
 	if (a == NULL)
 		return;
+	folder_free(a->folder);
 	hits_free(a->hits);
 	map_free(a->gate_cells);
 	ratio_free(a->ratio);

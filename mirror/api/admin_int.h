@@ -20,12 +20,14 @@
 struct hits;
 struct map;
 struct metric;
+struct release_folder;
 
 struct admin {
 	struct admin_spec spec;
-	struct tokens *tokens; /* owned; NULL: none */
-	struct ratio *ratio;   /* owned */
-	struct hits *hits;     /* owned; NULL: there are no sites */
+	struct tokens *tokens;         /* owned; NULL: none */
+	struct ratio *ratio;           /* owned */
+	struct release_folder *folder; /* owned; NULL: there are no releases */
+	struct hits *hits;             /* owned; NULL: there are no sites */
 	struct metric *ratio_cells[2][WINDOW_COUNT]; /* requests, bytes */
 	struct map *gate_cells; /* owned; metric_cell() by release */
 	atomic_bool is_draining;

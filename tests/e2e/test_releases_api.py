@@ -307,3 +307,60 @@ def test_events_end_with_the_mirror(own, releases, new_app):
         wire.head()
         own.stop()
         wait_until(lambda: not wire.socket.recv(1 << 16), what="the end of the stream")
+
+
+# ---- lists that are files ----------------------------------------------------------
+
+@pytest.fixture
+def folder(tmp_path):
+    path = tmp_path / "releases.d"
+    path.mkdir()
+    return path
+
+
+@pytest.fixture
+def filed(start, origin, folder):
+    mirror = start({UPSTREAM: registry_at(origin.url)}, releases={"folder": str(folder)})
+    return Releases(mirror, UPSTREAM)
+
+
+def test_files_are_read_at_start_and_when_they_change(start, origin, folder, new_app):
+    app, other = new_app(), new_app("team/other")
+    (folder / "ring1.yaml").write_text(f"images:\n  - {app.reference}\n")
+    (folder / "README.md").write_text("not a list")
+    mirror = start({UPSTREAM: registry_at(origin.url)}, releases={"folder": str(folder)})
+    releases = Releases(mirror, UPSTREAM)
+    wait_until(lambda: releases.ask("/v1/releases/ring1").status == 200, what="the list")
+    releases.wait_state("ring1", "ready")
+    (folder / "ring1.yaml").write_text(f"images:\n  - {app.reference}\n  - {other.reference}\n")
+    wait_until(lambda: releases.get("ring1")["images"]["total"] == 2, what="the new list")
+    (folder / "ring1.yaml").unlink()
+    (folder / "ring2.json").write_text(json.dumps({"images": [app.reference]}))
+    wait_until(lambda: releases.ask("/v1/releases/ring2").status == 200, what="ring2")
+    assert releases.ask("/v1/releases/ring1").status == 200, "a lost file deletes nothing"
+
+
+def test_a_wrong_file_changes_nothing(filed, folder, new_app):
+    app = new_app()
+    (folder / "r.yaml").write_text(f"images:\n  - {app.reference}\n")
+    wait_until(lambda: filed.ask("/v1/releases/r").status == 200, what="the list")
+    (folder / "r.yaml").write_text(f"images:\n  - {app.reference}\n  - nope:1\n  - x y\n")
+    wait_until(lambda: filed.mirror.log().count("list of a release is wrong") == 2,
+               what="both mistakes")
+    assert '"line":3' in filed.mirror.log().replace(" ", "")
+    assert filed.get("r")["images"]["total"] == 1
+    (folder / "r.json").write_text(json.dumps({"images": []}))
+    wait_until(lambda: "another file has a list" in filed.mirror.log(), what="the second file")
+    assert filed.get("r")["images"]["total"] == 1
+
+
+def test_a_wrong_file_may_become_right_by_a_reload(start, origin, folder, new_app):
+    app = new_app()
+    far = app.reference.replace(UPSTREAM, "far.test")
+    (folder / "r.yaml").write_text(f"images: [\"{far}\"]\n")
+    mirror = start({UPSTREAM: registry_at(origin.url)}, releases={"folder": str(folder)})
+    wait_until(lambda: "far.test is no upstream" in mirror.log(), what="the mistake")
+    mirror.config["upstreams"]["far.test"] = registry_at(origin.url)
+    mirror.reload()
+    Releases(mirror, "far.test").mirror.wait_metric("release_images", 1, release="r",
+                                                    state="ready")
