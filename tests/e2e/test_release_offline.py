@@ -1,8 +1,6 @@
 """A warmed release is pulled with the WAN cut: nothing of it is asked for outside."""
 
 import json
-from contextlib import closing
-from http.client import HTTPConnection
 
 import pytest
 
@@ -54,12 +52,15 @@ def reference(repository, content):
 def warm(mirror, release):
     listed = {"platforms": ["linux/amd64"],
               "images": [{"image": reference(*image)} for image in release.items()]}
-    with closing(HTTPConnection("127.0.0.1", mirror.admin_port)) as control:
-        control.request("PUT", "/v1/releases/r1", json.dumps(listed),
-                        {"Content-Type": "application/json"})
-        answer = control.getresponse()
-        assert answer.status in (200, 201, 202), answer.read()
-    wait_until(lambda: mirror.admin("/v1/releases/r1/ready").status == 200, 60, "the release")
+    done = run("warm", "r1", "-f", "-", "--wait", "--config", mirror.config_file,
+               stdin=json.dumps(listed))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def ask_gate(mirror):
+    """Only what the stores have pulled by now can open it."""
+    return run("gate", "r1", "--config", mirror.config_file, "--require-ratio",
+               "--min-requests", 10, "--min-hit-ratio", 1)
 
 
 def point(daemon, mirror, name):
@@ -82,6 +83,7 @@ def test_containerd_pulls_a_warmed_release_with_the_wan_cut(tmp_path, region, up
         warm(mirror, release)
         assert mirror.get("/v2/", x_railhead_site="store-8").status == 200
         wait_until(lambda: len(sites_of(mirror)["sites"]) == 1)
+        assert ask_gate(mirror).returncode == 1
         region.cut()
         asked, carried = len(upstream.seen), region.bytes_on_wan()
         before = mirror.metrics()
@@ -99,6 +101,8 @@ def test_containerd_pulls_a_warmed_release_with_the_wan_cut(tmp_path, region, up
         assert after.sum("hit_ratio", by="requests", window="5m") == 1
         assert after.sum("hit_ratio", by="bytes", window="5m") == 1
         told(mirror, release)
+        done = ask_gate(mirror)
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 def told(mirror, release):
