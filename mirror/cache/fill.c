@@ -237,7 +237,7 @@ on_soon(void *arg)
 {
 	struct fill *f = arg;
 
-	if (f->cache->is_closing && f->state < FILL_HASH) {
+	if ((f->cache->is_closing || f->is_abandoned) && f->state < FILL_HASH) {
 		(void)err_set(&f->error, ERR_CANCELLED,
 		    "the mirror is stopping; ask again");
 		(void)fill_fail(f, &f->error);

@@ -45,6 +45,8 @@ struct fill {
 	bool has_head;
 	bool is_distrusting; /* of the endpoint that is asked: hold back all */
 	bool is_verified;
+	bool has_had_client;
+	bool is_abandoned;         /* by releases, and no client ever came */
 	bool is_resting;           /* REST: the timer has not come yet */
 	uint64_t at;               /* offset of the next byte that comes */
 	uint64_t named_size;       /* by a manifest; 0: not known */

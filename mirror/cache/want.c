@@ -145,21 +145,35 @@ want_open(struct cache *c, const struct want_spec *spec, struct err *err)
 	return w;
 }
 
+/* Is it the fill that its follower is at now? */
+static struct fill *
+fill_of(const struct want *w)
+{
+	const struct digest *d = &w->target.digest;
+
+	if (w->spec.kind != WANT_BLOB || !w->follower.is_following)
+		return NULL;
+	return map_find(w->cache->fills, d, digest_key_size(d));
+}
+
 void
 want_close(struct want *w)
 {
+	struct fill *fill = w != NULL ? fill_of(w) : NULL;
+
 	if (w != NULL)
 		w->is_closed = true;
+	if (fill != NULL) {
+		fill_unfollow(fill, &w->follower);
+		want_free(w);
+	}
 }
 
 uint64_t
 want_coming(const struct want *w)
 {
-	const struct digest *d = &w->target.digest;
-	const struct fill *fill = NULL;
+	const struct fill *fill = fill_of(w);
 
-	if (w->spec.kind == WANT_BLOB)
-		fill = map_find(w->cache->fills, d, digest_key_size(d));
 	return fill != NULL ? fill_front(fill) : 0;
 }
 

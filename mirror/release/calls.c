@@ -237,6 +237,7 @@ call_hold(struct release *r, struct release_call *c)
 	    c->by[0] != '\0' ? c->by : "an operator");
 	(void)snprintf(
 	    r->record.held_why, sizeof(r->record.held_why), "%s", c->reason);
+	warm_stop_held(r->releases);
 	release_touch(r);
 	answer_saved(r->releases, c);
 }
@@ -300,6 +301,7 @@ freeze_changed(struct releases *rs)
 		r->idle_until_ms = 0;
 		release_touch(r);
 	}
+	warm_stop_held(rs);
 	warm_soon(rs);
 }
 

@@ -48,7 +48,7 @@ struct source {
 	char name[256];
 	enum { SOURCE_GO, SOURCE_LATER, SOURCE_DOWN } verdict;
 	struct release_why why;
-	int64_t look_at;     /* s, wall: the verdict is as of before */
+	int64_t look_at;     /* s, wall: when it is to be looked at again */
 	int64_t next_at;     /* s, wall: when it may be another */
 	unsigned n_failures; /* in a row, of pieces: it is down */
 	int64_t hold_until;  /* s, wall: because of those */
@@ -264,6 +264,7 @@ void release_hurry(struct release *);
 /* ---- warm.c ---------------------------------------------------------------- */
 
 void warm_soon(struct releases *);
+void warm_stop_held(struct releases *);
 void warm_run(void *releases); /* the timer */
 struct source *source_of(struct releases *, const char *upstream);
 void source_look(struct releases *, struct source *);

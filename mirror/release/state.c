@@ -53,7 +53,7 @@ piece_show(const struct piece *p, struct release_why *why, int64_t *next)
 	*next = 0;
 	switch (p->state) {
 	case PIECE_RUNNING:
-		if (p->source->verdict == SOURCE_DOWN)
+		if (p->source->verdict != SOURCE_GO)
 			return show_source(p->source, why, next);
 		return RELEASE_WARMING;
 	case PIECE_LANDED:
@@ -422,16 +422,13 @@ look_at_clock(struct release *r, int64_t now)
 		release_touch(r);
 }
 
+/* All of them: who is first in line is to begin first. */
 static void
-look_at_sources(struct releases *rs)
+look_at_source(const void *key, size_t n, void *value, void *arg)
 {
-	struct piece *p, *next;
-
-	for (p = TAILQ_FIRST(&rs->running); p != NULL; p = next) {
-		next = TAILQ_NEXT(p, running);
-		if (now_s() >= p->source->look_at)
-			source_look(rs, p->source);
-	}
+	(void)key;
+	(void)n;
+	source_look(arg, value);
 }
 
 void
@@ -444,7 +441,7 @@ releases_tick(void *arg)
 	if (rs->freeze.is_on && rs->freeze.until != 0 &&
 	    now >= rs->freeze.until)
 		freeze_lift(rs);
-	look_at_sources(rs);
+	map_each(rs->sources, look_at_source, rs);
 	for (r = TAILQ_FIRST(&rs->all); r != NULL; r = next) {
 		next = TAILQ_NEXT(r, entry);
 		look_at_clock(r, now);

@@ -92,7 +92,7 @@ source_look(struct releases *rs, struct source *s)
 static bool
 source_may(struct releases *rs, struct source *s, int64_t now)
 {
-	if (now >= s->look_at)
+	if (s->look_at == 0) /* else the clock has it looked at */
 		source_look(rs, s);
 	if (s->verdict != SOURCE_GO || now < s->hold_until)
 		return false;
@@ -312,6 +312,19 @@ warm_run(void *arg)
 		run_release(r, config);
 	}
 	config_unref(config);
+}
+
+/* What is under way for none but those that were held: it stops where it is. */
+void
+warm_stop_held(struct releases *rs)
+{
+	struct piece *p, *next;
+
+	for (p = TAILQ_FIRST(&rs->running); p != NULL; p = next) {
+		next = TAILQ_NEXT(p, running);
+		if (piece_scope(p, 0) == NULL)
+			piece_move(p, PIECE_QUEUED);
+	}
 }
 
 void

@@ -3,6 +3,7 @@
 from lib import images
 from lib.railhead import registry_at
 from lib.releases import Releases
+from lib.wait import wait_until
 import pytest
 
 UPSTREAM = "registry.test"
@@ -218,3 +219,67 @@ def test_metrics(origin, own, releases, new_seed):
     assert own.metric("mirror_lag_seconds") == 0
     releases.delete("r1")
     own.wait_metric("release_images", 0, release="r1")
+
+
+def slow_mirror(origin, start, **link):
+    mirror = start({UPSTREAM: registry_at({"url": origin.url, "link": "wan"})},
+                   links={"wan": {"rate": "8Mbit", **link}})
+    return mirror, Releases(mirror, UPSTREAM)
+
+
+def change_link(releases, **how):
+    assert releases.ask("/v1/links/wan", "PATCH", how).status == 200
+
+
+def test_a_link_without_prewarm_is_for_pulls(origin, start, new_seed):
+    mirror, releases = slow_mirror(origin, start, prewarm="off")
+    app = origin.load("team/app", images.image(seed=new_seed(), layers=1))
+    releases.put("r1", releases.reference("team/app", app.top))
+    found = releases.wait_state("r1", "pending")
+    wait_until(lambda: releases.get("r1")["why"], what="a reason")
+    assert releases.get("r1")["why"]["code"] == "window", found
+    assert origin.count() == 0
+    assert mirror.get(f"/v2/team/app/manifests/{app.top}").status == 200
+    assert mirror.get(f"/v2/team/app/blobs/{app.layers[0]}").status == 200
+    change_link(releases, prewarm="8Mbit")
+    releases.wait_state("r1", "ready")
+    assert origin.count(f"GET .*{app.layers[0]}") == 1
+
+
+def test_a_pull_of_the_same_digest_speeds_it_up(origin, start, new_seed):
+    mirror, releases = slow_mirror(origin, start, rate="unlimited", prewarm="200kbit")
+    app = origin.load("team/app", images.image(seed=new_seed(), layers=1, size=4 << 20))
+    releases.put("r1", releases.reference("team/app", app.top))
+    wait_until(lambda: releases.get("r1")["bytes_coming"] > 0, what="bytes that come")
+    whole = mirror.get(f"/v2/team/app/blobs/{app.layers[0]}")
+    assert whole.status == 200 and len(whole.body) == len(app.blobs[app.layers[0]])
+    releases.wait_state("r1", "ready")
+    assert origin.count(f"GET .*{app.layers[0]}") == 1
+
+
+def test_freeze_stops_what_is_under_way(origin, start, new_seed):
+    mirror, releases = slow_mirror(origin, start)
+    app = origin.load("team/app", images.image(seed=new_seed(), layers=1, size=8 << 20))
+    releases.put("r1", releases.reference("team/app", app.top))
+    wait_until(lambda: releases.get("r1")["bytes_coming"] > 0, what="bytes that come")
+    assert releases.ask("/v1/freeze", "PUT", {"reason": "stop it"}).status == 200
+    mirror.wait_metric("fills", 0)
+    assert releases.wait_state("r1", "held")["why"]["code"] == "frozen"
+    assert releases.ask("/v1/freeze", "DELETE").status in (200, 204)
+    change_link(releases, rate="unlimited")
+    releases.wait_state("r1", "ready")
+    assert mirror.metric("fill_resumed_total", **{"class": "prewarm"}) == 1
+
+
+def test_the_first_in_line_goes_first(origin, start, new_seed):
+    """Eight blobs are under way at a time; these are twelve each."""
+    mirror, releases = slow_mirror(origin, start, prewarm="off")
+    for name, priority in {"low": 1, "high": 9, "middle": 5}.items():
+        made = origin.load(f"team/{name}", images.image(seed=new_seed(), layers=12))
+        releases.put(name, releases.reference(f"team/{name}", made.top), priority=priority)
+    change_link(releases, prewarm="unlimited")
+    releases.wait_state("high", "ready")
+    assert origin.count("GET .*team/low/blobs/") == 0
+    change_link(releases, rate="unlimited")
+    for name in ("low", "middle"):
+        releases.wait_state(name, "ready")
