@@ -1,14 +1,17 @@
 """The control plane and the commands of releases: lists, plans, words, events."""
 
 import json
+import os
+import pty
 import re
+import subprocess
 
 import pytest
 
 from conftest import UPSTREAM
-from lib import images
+from lib import images, wire
 from lib.images import MIB
-from lib.railhead import registry_at, run
+from lib.railhead import BINARY, SANITIZERS, registry_at, run
 from lib.releases import Releases
 from lib.wait import Gate, wait_until
 from lib.wire import Wire
@@ -225,6 +228,38 @@ def test_warm(own, new_app, releases):
     assert "0 corrupt" in command(own, "warm", "r", "--do", "verify").stdout
     assert command(own, "warm", "r", "--do", "delete").returncode == 0
     assert command(own, "warm", "r").returncode == 1
+
+
+def test_warm_on_a_terminal(own, origin, new_app, tmp_path):
+    app = new_app(layers=2, size=MIB)
+    ring = tmp_path / "ring.txt"
+    ring.write_text(app.reference + "\n")
+    origin.when("GET .*/blobs/", rate=4 * MIB)
+    ours, theirs = pty.openpty()
+    done = subprocess.Popen(
+        [BINARY, "warm", "r", "-f", ring, "--wait",
+         "--admin", f"http://127.0.0.1:{own.admin_port}"],
+        stdout=theirs, stderr=subprocess.PIPE, env={**os.environ, **SANITIZERS})
+    os.close(theirs)
+    seen = b""
+    while True:
+        try:
+            seen += os.read(ours, 1 << 16)
+        except OSError:     # nobody has the other end any more
+            break
+    os.close(ours)
+    assert done.wait(30) == 0, done.stderr.read()
+    done.stderr.close()
+    text = seen.decode()
+    assert app.reference[-20:] in text and "warming" in text
+    assert "[####" in text and "\x1b[K" in text
+    assert "ready" in text.splitlines()[-1] or "ready" in text.splitlines()[-2], text[-500:]
+
+
+def test_events_of_nobody(own, releases, new_app):
+    releases.put("r", new_app().reference)
+    answer = wire.ask(own.admin_port, "/v1/releases/r/events", "HEAD")
+    assert answer.status == 200 and answer.body == b""
 
 
 def test_warm_out_of_kubernetes(own, new_app):
