@@ -124,15 +124,27 @@ plan_end(struct release *r)
 	call_answer(rs, c);
 }
 
+/* Will something come yet, without waiting for a window or an upstream? */
+static bool
+is_moving(const struct release *r)
+{
+	for (size_t i = 0; i < r->list->n_images; i++) {
+		const struct image *image = &r->images[i];
+
+		if (image->state == RELEASE_WARMING ||
+		    (image->state == RELEASE_PENDING &&
+			image->source->verdict == SOURCE_GO))
+			return true;
+	}
+	return false;
+}
+
 void
 plan_look(struct release *r)
 {
-	size_t n_moving =
-	    r->n_in_state[RELEASE_WARMING] + r->n_in_state[RELEASE_PENDING];
-
 	if (r->n_dirty > 0)
 		return;
-	if (r->n_unknown > 0 && n_moving > 0 &&
+	if (r->n_unknown > 0 && is_moving(r) &&
 	    now_s() < r->plan->begun_at + PLAN_MAX_S)
 		return;
 	plan_end(r);

@@ -1,5 +1,8 @@
 """Releases: brought in before anybody asks, and kept."""
 
+import json
+import time
+
 from lib import images
 from lib.railhead import registry_at
 from lib.releases import Releases
@@ -283,3 +286,90 @@ def test_the_first_in_line_goes_first(origin, start, new_seed):
     change_link(releases, rate="unlimited")
     for name in ("low", "middle"):
         releases.wait_state(name, "ready")
+
+
+def test_a_large_index_is_read_from_its_file(origin, own, releases, new_seed):
+    app = images.multi_arch(seed=new_seed())
+    index = json.loads(app.manifests.pop(app.top)[1])
+    index["annotations"] = {"notes": "x" * (100 << 10)}
+    app.top = app.add_manifest(images.OCI_INDEX, index)
+    origin.load("team/app", app)
+    reference = releases.reference("team/app", app.top)
+    releases.put("r1", reference, platforms=["linux/arm64"])
+    assert releases.wait_state("r1", "ready")["digests"] == 6
+    own.restart()
+    assert releases.wait_state("r1", "ready")["digests"] == 6
+
+
+def test_what_is_no_manifest(origin, own, releases, new_seed):
+    app = images.image(seed=new_seed())
+    app.top = app.add_manifest(images.OCI_MANIFEST, b'{"schemaVersion": 2}')
+    origin.load("team/app", app)
+    releases.put("r1", releases.reference("team/app", app.top))
+    found = releases.wait_state("r1", "failed")
+    assert found["list"][0]["why"]["code"] == "manifest_invalid"
+
+
+def in_seconds(seconds):
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + seconds))
+
+
+@pytest.mark.parametrize("catch_up, state", [("hold", "held"), ("window", "pending")])
+def test_offline_across_the_window(origin, own, releases, new_seed, catch_up, state):
+    app = origin.load("team/app", images.image(seed=new_seed()))
+    origin.stop()
+    releases.put("r1", releases.reference("team/app", app.top), catch_up=catch_up,
+                 not_before=in_seconds(-60), deadline=in_seconds(12))
+    releases.wait_state("r1", "waiting")
+    found = releases.wait_state("r1", state)
+    assert found["why"]["code"] == "missed_window" and found["missed_window"]
+    assert (found["window_at"] is not None) == (catch_up == "window")
+    own.restart()
+    assert releases.wait_state("r1", state)["missed_window"]
+    origin.start()
+    releases.say("r1", "resume")
+    releases.wait_state("r1", "ready", timeout=60)
+
+
+def test_down_while_the_window_passed(origin, own, releases, new_seed):
+    """The mirror itself was away; what it has by then is not missed."""
+    app = origin.load("team/app", images.image(seed=new_seed()))
+    late = origin.load("team/late", images.image(seed=new_seed()))
+    fault = origin.when("team/late", status=503)
+    deadline = in_seconds(5)
+    releases.put("here", releases.reference("team/app", app.top), catch_up="hold",
+                 deadline=deadline)
+    releases.put("late", releases.reference("team/late", late.top), catch_up="hold",
+                 deadline=deadline)
+    releases.wait_state("here", "ready")
+    own.stop()
+    origin.faults.remove(fault)
+    wait_until(lambda: in_seconds(0) > deadline, what="the deadline")
+    own.start()
+    assert releases.wait_state("late", "held")["missed_window"]
+    assert not releases.wait_state("here", "ready")["missed_window"]
+    assert origin.count("GET .*team/late/blobs/") == 0
+
+
+def test_not_before(origin, own, releases, new_seed):
+    app = origin.load("team/app", images.image(seed=new_seed()))
+    releases.put("r1", releases.reference("team/app", app.top), not_before=in_seconds(3))
+    found = releases.wait_state("r1", "pending")
+    assert found["why"]["code"] == "not_before" and origin.count() == 0
+    releases.wait_state("r1", "ready")
+
+
+def test_pins_end_at_pin_until(origin, own, releases, new_seed):
+    app = origin.load("team/app", images.image(seed=new_seed()))
+    releases.put("r1", releases.reference("team/app", app.top), pin_until=in_seconds(3))
+    wait_until(lambda: releases.ask("/v1/releases/r1").status == 404, what="its end")
+
+
+def test_a_plan_without_a_line_ends(origin, start, new_seed):
+    mirror, releases = slow_mirror(origin, start, prewarm="off")
+    app = origin.load("team/app", images.image(seed=new_seed()))
+    answer = releases.ask("/v1/releases/r1?dry_run=true", "PUT",
+                          {"images": [releases.reference("team/app", app.top)]})
+    assert answer.status == 200, answer
+    assert releases.ask("/v1/releases/r1").status == 404
+    assert origin.count() == 0
