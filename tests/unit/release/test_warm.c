@@ -195,6 +195,8 @@ close_mirror(struct bench *b)
 	releases_free(b->releases);
 	cache_free(b->cache);
 	upstreams_free(b->upstreams);
+	close_store(b->f); /* its threads still post to the loop */
+	(void)loop_drain(b->origin);
 	loop_free(b->origin);
 }
 
@@ -402,6 +404,7 @@ kept_over_a_restart(void **state)
 	ready_at = b->now.ready_at;
 	release_call_done(&b->call);
 	close_mirror(b);
+	open_store(b->f);
 	open_mirror(b);
 	await_ready(b);
 	assert_whole(b, 0x0f);
