@@ -295,6 +295,48 @@ wrong_methods(void **state)
 	assert_false(has_header("Allow"));
 }
 
+/* A name in the middle, and whose business it is. */
+static void
+releases(void **state)
+{
+	static const struct {
+		enum http_method method;
+		const char *path;
+		int status;
+		const char *here;
+	} rows[] = {
+		{ HTTP_GET, "/v1/releases", 200, "v1_releases" },
+		{ HTTP_GET, "/v1/releases/r7", 200, "v1_release" },
+		{ HTTP_PUT, "/v1/releases/r7", 200, "v1_release_put" },
+		{ HTTP_DELETE, "/v1/releases/r7", 200, "v1_release_delete" },
+		{ HTTP_GET, "/v1/releases/r7/gate", 200, "v1_gate" },
+		{ HTTP_HEAD, "/v1/releases/r7/ready", 200, "v1_ready" },
+		{ HTTP_GET, "/v1/releases/gate", 200, "v1_release" },
+		{ HTTP_POST, "/v1/releases/r7/hold", 200, "v1_release_hold" },
+		{ HTTP_PUT, "/v1/freeze", 200, "v1_freeze_put" },
+		{ HTTP_GET, "/v1/releases/", 404, NULL },
+		{ HTTP_GET, "/v1/releases//gate", 404, NULL },
+		{ HTTP_GET, "/v1/releases/a/b/gate", 404, NULL },
+		{ HTTP_GET, "/v1/releases/r7/gates", 404, NULL },
+		{ HTTP_PUT, "/v1/releases/r7/gate", 405, NULL },
+		{ HTTP_GET, "/v1/releases/r7/hold", 405, NULL },
+	};
+	json_t *value;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_int_equal(
+		    ask(rows[i].method, rows[i].path), rows[i].status);
+		if (rows[i].here == NULL)
+			continue;
+		value = body();
+		assert_string_equal(
+		    json_string_value(json_object_get(value, "here")),
+		    rows[i].here);
+		json_decref(value);
+	}
+}
+
 static void
 head_is_get(void **state)
 {
@@ -769,6 +811,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(unknown_paths),
 		TEST(wrong_methods),
+		TEST(releases),
 		TEST(head_is_get),
 		TEST(health),
 		TEST(metrics),
