@@ -57,6 +57,10 @@ enum prewarm { PREWARM_YES, PREWARM_LATER, PREWARM_DOWN };
 enum prewarm upstreams_prewarm(struct upstreams *,
     const struct config_upstream *, int64_t *at, struct err *err);
 
+/* Does the endpoint's link let the class through now? */
+bool upstreams_link_allows(
+    struct upstreams *, const struct config_endpoint *, enum link_class);
+
 struct link_change {
 	bool has_rate, has_prewarm, has_up;
 	uint64_t rate, prewarm; /* bytes/s */

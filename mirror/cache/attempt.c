@@ -6,8 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "upstream/links.h"
+
 #define BACKOFF_MIN_MS 100
 #define BACKOFF_MAX_MS 5000
+#define LINK_CLOSED_MS 1000 /* when to look at it again */
 
 void
 attempt_init(struct attempt *a, struct upstreams *upstreams,
@@ -63,7 +66,9 @@ attempt_next(struct attempt *a, const struct config_endpoint **endpoint,
 		n_open++;
 		if (a->tried & bit_of(a, e))
 			continue;
-		if (upstream_may_try(a->upstreams, a->upstream, e, &ms)) {
+		if (!upstreams_link_allows(a->upstreams, e, a->class))
+			ms = LINK_CLOSED_MS;
+		else if (upstream_may_try(a->upstreams, a->upstream, e, &ms)) {
 			a->tried |= bit_of(a, e);
 			*endpoint = e;
 			return ATTEMPT_GO;

@@ -23,9 +23,10 @@
 struct attempt {
 	struct upstreams *upstreams;            /* borrowed */
 	const struct config_upstream *upstream; /* borrowed */
-	uint64_t tried;    /* a bit an endpoint: in this round */
-	uint64_t refused;  /* said no */
-	uint64_t excluded; /* sent what can't be right */
+	enum link_class class; /* whose links are looked at; PULL at first */
+	uint64_t tried;        /* a bit an endpoint: in this round */
+	uint64_t refused;      /* said no */
+	uint64_t excluded;     /* sent what can't be right */
 	unsigned n_rounds;
 	bool has_failed;          /* one did not answer, or not well */
 	enum fetch_result result; /* the failure that tells most */

@@ -376,6 +376,7 @@ step_try(struct fill *f)
 	uint64_t wait_ms = 0, now = now_ms(f);
 	struct err err;
 
+	f->attempt.class = class_of(f);
 	switch (attempt_next(&f->attempt, &f->endpoint, &wait_ms)) {
 	case ATTEMPT_GO:
 		break;

@@ -156,6 +156,7 @@ step_try(struct gather *g)
 	enum attempt_next next = ATTEMPT_GO;
 	uint64_t wait_ms = 0;
 
+	g->attempt.class = g->spec.class;
 	if (g->spec.only != NULL && g->endpoint == NULL)
 		g->endpoint = g->spec.only;
 	else if (g->spec.only != NULL)

@@ -25,6 +25,18 @@ by_link(struct link_state *l, int64_t now_s, int64_t *at, struct err *err)
 	return PREWARM_LATER;
 }
 
+bool
+upstreams_link_allows(struct upstreams *us, const struct config_endpoint *e,
+    enum link_class class)
+{
+	struct link_state *l = link_state_of(us, e);
+
+	if (l == NULL)
+		return true;
+	return link_is_usable(&l->link, class) &&
+	    (class != CLASS_PREWARM || link_prewarm(&l->link) > 0);
+}
+
 static enum prewarm
 by_state(const struct endpoint_state *s, const struct config_upstream *u,
     int64_t now_s, struct err *err)

@@ -279,7 +279,9 @@ def test_the_first_in_line_goes_first(origin, start, new_seed):
     mirror, releases = slow_mirror(origin, start, prewarm="off")
     for name, priority in {"low": 1, "high": 9, "middle": 5}.items():
         made = origin.load(f"team/{name}", images.image(seed=new_seed(), layers=12))
+        assert mirror.get(f"/v2/team/{name}/manifests/{made.top}").status == 200
         releases.put(name, releases.reference(f"team/{name}", made.top), priority=priority)
+        wait_until(lambda: releases.get(name)["digests"] == 14, what="what it consists of")
     change_link(releases, prewarm="unlimited")
     releases.wait_state("high", "ready")
     assert origin.count("GET .*team/low/blobs/") == 0
@@ -373,3 +375,19 @@ def test_a_plan_without_a_line_ends(origin, start, new_seed):
     assert answer.status == 200, answer
     assert releases.ask("/v1/releases/r1").status == 404
     assert origin.count() == 0
+
+
+def test_the_other_line_is_spared(origin, start, new_seed):
+    """A second line that gives releases nothing is not waited at."""
+    mirror = start({UPSTREAM: registry_at({"url": origin.url, "link": "fibre"},
+                                          {"url": origin.url, "link": "lte"})},
+                   links={"fibre": {"rate": "4Mbit"}, "lte": {"rate": "4Mbit", "prewarm": "off"}})
+    releases = Releases(mirror, UPSTREAM)
+    app = origin.load("team/app", images.image(seed=new_seed(), layers=1, size=2 << 20))
+    releases.put("r1", releases.reference("team/app", app.top))
+    wait_until(lambda: releases.get("r1")["bytes_coming"] > 0, what="bytes that come")
+    assert releases.ask("/v1/links/fibre", "PATCH", {"up": False}).status == 200
+    releases.wait_state("r1", "waiting")
+    assert releases.ask("/v1/links/fibre", "PATCH", {"up": True, "rate": "unlimited"}).status == 200
+    releases.wait_state("r1", "ready")
+    assert mirror.metric("link_bytes_total", link="lte") == 0
