@@ -12,6 +12,9 @@
 
 #include "site/name.h"
 
+/* As long as a name may be. */
+#define LONG "x123456789012345678901234567890123456789012345678901234567890123"
+
 static struct sockaddr_in6 v6 = { .sin6_family = AF_INET6 };
 static struct sockaddr_in v4 = { .sin_family = AF_INET };
 
@@ -57,9 +60,7 @@ what_is_no_name(void **state)
 {
 	static const char *const wrong[] = { "store 7", "store/7", "a,b",
 		"st\xc3\xb6re", "store\n7", "\"", "10.1.2.3", "1", "...", "::1",
-		"fd00::/64",
-		"12345678901234567890123456789012345678901234567890123456789"
-		"012345" };
+		"fd00::/64", LONG "x" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
@@ -77,9 +78,7 @@ static void
 what_is_one(void **state)
 {
 	static const char *const right[] = { "a", "7-eleven", "Store_9.emea",
-		"-", "_", "10.1.2.3.example",
-		"x123456789012345678901234567890123456789012345678901234567890"
-		"123" };
+		"-", "_", "10.1.2.3.example", LONG };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(right) / sizeof(right[0]); i++)
