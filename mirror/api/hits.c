@@ -35,15 +35,30 @@ struct note {
 	char last[RELEASE_NAME_MAX + 1];
 };
 
-static struct rolling *
-rolling_of(struct hits *h, struct str name)
+static void
+forget_idle(const void *key, size_t n, void *value, void *arg)
 {
-	struct rolling *r = map_find(h->by_release, name.p, name.n);
+	const struct note *note = arg;
+	uint64_t sums[ROLLING_VALUES];
+
+	rolling_sum(value, note->window_s, note->now_s, sums);
+	if (sums[HITS_REQUESTS] == 0)
+		free(map_take(note->hits->by_release, key, n));
+}
+
+/* Where there is no room, those that nobody asks for any more make some. */
+static struct rolling *
+rolling_of(struct note *note, struct str name)
+{
+	struct map *all = note->hits->by_release;
+	struct rolling *r = map_find(all, name.p, name.n);
 
 	if (r != NULL)
 		return r;
+	if (map_count(all) == HITS_RELEASES_MAX)
+		map_each(all, forget_idle, note);
 	r = calloc(1, sizeof(*r));
-	if (r != NULL && map_put(h->by_release, name.p, name.n, r) == 0)
+	if (r != NULL && map_put(all, name.p, name.n, r) == 0)
 		return r;
 	free(r);
 	return NULL;
@@ -61,7 +76,7 @@ on_pinner(void *arg, struct str pins)
 		return;
 	memcpy(n->last, name.p, name.n);
 	n->last[name.n] = '\0';
-	r = rolling_of(n->hits, name);
+	r = rolling_of(n, name);
 	if (r != NULL)
 		rolling_add(r, n->window_s, n->now_s, n->values);
 }

@@ -133,20 +133,17 @@ forecast_of(const struct link_look *l, const struct config_link *link)
 struct forecast_link
 look_link(const struct link_look *l, const struct look_upstream *u)
 {
-	struct forecast_link f = { .link = NULL };
-	bool has_first = false;
+	struct forecast_link first = { .link = NULL }, each;
 
-	if (u->upstream == NULL)
-		return f;
-	for (size_t i = u->upstream->n_endpoints; i > 0; i--) {
-		struct forecast_link each =
-		    forecast_of(l, u->upstream->endpoints[i - 1].link);
-
-		if (!each.is_down || !has_first || i == 1)
-			f = each.is_down && has_first ? f : each;
-		has_first = true;
+	for (size_t i = 0; u->upstream != NULL && i < u->upstream->n_endpoints;
+	     i++) {
+		each = forecast_of(l, u->upstream->endpoints[i].link);
+		if (!each.is_down)
+			return each;
+		if (i == 0)
+			first = each;
 	}
-	return f;
+	return first;
 }
 
 int64_t
