@@ -212,6 +212,9 @@ test_few_requests(void **state)
 	(void)state;
 	facts.traffic = (struct gate_traffic){ true, 49, 0, 49, 0 };
 	is_skipped(2, "hit_ratio", "49 requests for it in 15 min, 50 are");
+	facts.traffic = (struct gate_traffic){ true, 50, 49, 50, 49 };
+	is_open();
+	assert_int_equal(gate.n_skipped, 0);
 	facts.traffic = (struct gate_traffic){ true, 0, 0, 0, 0 };
 	rules.min_requests = 0;
 	is_skipped(2, "hit_ratio", "0 requests");
