@@ -28,13 +28,14 @@
 #include "release/releases.h"
 
 #define FILES_MAX 1000
+#define FILE_NAME_MAX (RELEASE_NAME_MAX + 8)
 #define FOUND_MAX 16 /* changed files of one look; the others wait */
 #define RETRY_S 60   /* of a list that could not be put */
 #define PATH_MAX_BYTES 4096
 #define LOGGED_MAX 20 /* faults of one file */
 
 struct file {
-	char name[RELEASE_NAME_MAX + 8]; /* with its ending */
+	char name[FILE_NAME_MAX]; /* with its ending */
 	struct timespec changed;
 	off_t size;
 	ino_t inode;
@@ -56,7 +57,7 @@ struct look {
 	struct err error;              /* of the folder as a whole */
 	size_t n_found;
 	struct found {
-		char name[RELEASE_NAME_MAX + 8];
+		char name[FILE_NAME_MAX];
 		struct release_list *list; /* owned; NULL: see faults */
 		struct release_faults faults;
 	} found[FOUND_MAX];
@@ -66,7 +67,7 @@ struct put {
 	struct release_call call;
 	struct release_folder *folder; /* NULL: it is gone */
 	TAILQ_ENTRY(put) entry;
-	char file[RELEASE_NAME_MAX + 8];
+	char file[FILE_NAME_MAX];
 };
 
 struct release_folder {
@@ -96,6 +97,16 @@ release_of(const char *file)
 	return STR("");
 }
 
+/* Of a file that release_of() took. */
+static void
+copy_name(char out[FILE_NAME_MAX], const char *name)
+{
+	size_t n = strlen(name);
+
+	check(n < FILE_NAME_MAX);
+	memcpy(out, name, n + 1);
+}
+
 static struct file *
 find_file(struct files *files, const char *name)
 {
@@ -114,7 +125,7 @@ add_file(struct files *files, const char *name)
 		return NULL;
 	f = &files->all[files->n++];
 	memset(f, 0, sizeof(*f));
-	(void)snprintf(f->name, sizeof(f->name), "%s", name);
+	copy_name(f->name, name);
 	return f;
 }
 
@@ -185,7 +196,7 @@ look_at_file(struct look *l, const char *path, const char *name)
 	if (f == NULL || !has_changed(l, f, &st))
 		return;
 	l->n_found++;
-	(void)snprintf(found->name, sizeof(found->name), "%s", name);
+	copy_name(found->name, name);
 	release_faults_init(&found->faults);
 	if (is_second(l, name))
 		release_faults_add(&found->faults, 0, "", ERR_CONFIG,
@@ -263,7 +274,7 @@ put(struct release_folder *rf, struct look *l, struct found *found)
 	if (p == NULL)
 		return;
 	memcpy(p->call.name, name.p, name.n);
-	(void)snprintf(p->file, sizeof(p->file), "%s", found->name);
+	copy_name(p->file, found->name);
 	(void)snprintf(p->call.by, sizeof(p->call.by), "releases.folder");
 	p->folder = rf;
 	p->call.home = rf->spec.admin;

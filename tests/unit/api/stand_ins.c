@@ -1,11 +1,16 @@
 /*
- * no_releases.c - handlers that stand in for those of releases and sites: each
- * answers with its name.  So that the routes can be tested without an engine.
+ * stand_ins.c - what stands in for the mirror around the control plane: the
+ * store's usage, the traffic, and handlers of releases and sites that answer
+ * with their names, so that routes can be tested without an engine.
  */
+#include <string.h>
+
 #include "admin_int.h"
+#include "api/traffic.h"
 #include "hits.h"
 #include "release_folder.h"
 #include "releases_int.h"
+#include "store/store.h"
 
 #define HANDLER(name)                                                          \
 	void name(struct admin *a, struct exchange *e)                         \
@@ -64,4 +69,35 @@ void
 folder_free(struct release_folder *folder)
 {
 	(void)folder;
+}
+
+void
+store_usage(struct store *store, struct store_usage *u)
+{
+	(void)store;
+	memset(u, 0, sizeof(*u));
+	u->used_bytes = 1000;
+	u->n_objects = 7;
+	u->draft_bytes = 20;
+	u->capacity = 4000;
+	u->free_bytes = 3000;
+}
+
+void
+traffic_totals(struct traffic_totals *t)
+{
+	static const struct traffic_totals fixed = {
+		.requests = { [RESULT_HIT] = 3, [RESULT_MISS] = 1 }
+	};
+
+	*t = fixed;
+}
+
+const char *
+traffic_result_name(enum traffic_result r)
+{
+	static const char *const names[] = { "hit", "join", "miss", "stale",
+		"error" };
+
+	return names[r];
 }
