@@ -195,12 +195,25 @@ add_image(struct release_view *v, const struct image *image)
 	i->is_known = image->is_known;
 }
 
+/* Bytes of it are coming in. */
+static bool
+is_moving(const struct image *image)
+{
+	const struct edge *e;
+
+	TAILQ_FOREACH (e, &image->edges, of_image)
+		if (e->piece->want != NULL)
+			return true;
+	return false;
+}
+
 static bool
 is_asked_for(const struct image *image, const struct report_images *which)
 {
-	return (which->of_state == 0 ||
-		   (which->of_state >> image->state & 1) != 0) &&
-	    (image->changed > which->since || which->since == 0);
+	if (which->of_state != 0 && (which->of_state >> image->state & 1) == 0)
+		return false;
+	return which->since == 0 || image->changed > which->since ||
+	    is_moving(image);
 }
 
 struct release_view *

@@ -284,7 +284,7 @@ def test_the_first_in_line_goes_first(origin, start, new_seed):
         wait_until(lambda: releases.get(name)["digests"] == 14, what="what it consists of")
     change_link(releases, prewarm="unlimited")
     releases.wait_state("high", "ready")
-    assert origin.count("GET .*team/low/blobs/") == 0
+    assert origin.count("GET .*team/low/blobs/") < 8  # those that follow middle's last
     change_link(releases, rate="unlimited")
     for name in ("low", "middle"):
         releases.wait_state(name, "ready")
