@@ -391,3 +391,19 @@ def test_the_other_line_is_spared(origin, start, new_seed):
     assert releases.ask("/v1/links/fibre", "PATCH", {"up": True, "rate": "unlimited"}).status == 200
     releases.wait_state("r1", "ready")
     assert mirror.metric("link_bytes_total", link="lte") == 0
+
+
+@pytest.mark.parametrize("how", ["kill", "stop"])
+def test_ended_while_warming(origin, start, new_seed, how):
+    mirror, releases = slow_mirror(origin, start)
+    apps = [origin.load(f"team/app{i}", images.image(seed=new_seed(), size=1 << 20))
+            for i in range(3)]
+    releases.put("r1", *(releases.reference(f"team/app{i}", app.top)
+                         for i, app in enumerate(apps)))
+    wait_until(lambda: releases.get("r1")["bytes_coming"] > 0, what="bytes that come")
+    getattr(mirror, how)()
+    mirror.start()
+    change_link(releases, rate="unlimited")
+    done = releases.wait_state("r1", "ready")
+    assert done["digests"] == sum(len(app.blobs) + 1 for app in apps)
+    assert done["bytes"] == sum(app.unique_bytes() for app in apps)
