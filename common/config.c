@@ -219,12 +219,13 @@ config_ring(const struct config *c, struct str site, const struct sockaddr *sa)
 	const struct site_target *targets = const_snapshot_of(c)->targets;
 	size_t i;
 
-	for (i = 0; i < c->n_sites && site.n > 0; i++)
-		if (!targets[i].is_block &&
-		    str_match(str_of(c->sites[i].match), site))
+	for (i = 0; i < c->n_sites; i++) {
+		bool is_match = targets[i].is_block
+		    ? sa != NULL && block_holds(&targets[i].block, sa)
+		    : site.n > 0 && str_match(str_of(c->sites[i].match), site);
+
+		if (is_match)
 			return targets[i].ring;
-	for (i = 0; i < c->n_sites && sa != NULL; i++)
-		if (targets[i].is_block && block_holds(&targets[i].block, sa))
-			return targets[i].ring;
+	}
 	return 0;
 }

@@ -185,6 +185,34 @@ metric_get(enum metric_id id)
 	return metric_cell(id, NULL);
 }
 
+/* Cells that others share stay. */
+static bool
+is_shared(const struct metric *m)
+{
+	return m == &nowhere || m->values[0] == NULL ||
+	    strcmp(m->values[0], "other") == 0;
+}
+
+void
+metric_drop(struct metric *gone)
+{
+	struct family *f = &registry.families[gone->id];
+	struct metric *m, *before = NULL;
+
+	if (is_shared(gone))
+		return;
+	(void)pthread_mutex_lock(&registry.lock);
+	for (m = f->first; m != NULL && m != gone; m = m->next)
+		before = m;
+	check(m != NULL);
+	*(before != NULL ? &before->next : &f->first) = gone->next;
+	if (f->last == gone)
+		f->last = before;
+	f->count--;
+	(void)pthread_mutex_unlock(&registry.lock);
+	cell_free(gone);
+}
+
 /* ---- values ------------------------------------------------------------ */
 
 void

@@ -6,6 +6,8 @@
 
 #include <stddef.h>
 
+#include "common/zone.h"
+
 #define FRACTION_DIGITS 6
 
 struct unit {
@@ -302,4 +304,97 @@ units_bool(struct str s, uint64_t *out)
 			return true;
 		}
 	return false;
+}
+
+/* ---- moments ------------------------------------------------------------ */
+
+/* Cuts N digits off *s: a number from MIN to MAX. */
+static bool
+cut_field(struct str *s, size_t n, int min, int max, int *out)
+{
+	int value = 0;
+
+	if (s->n < n)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		if (!is_digit(s->p[i]))
+			return false;
+		value = value * 10 + (s->p[i] - '0');
+	}
+	*s = str_from(*s, n);
+	*out = value;
+	return value >= min && value <= max;
+}
+
+static bool
+cut_byte(struct str *s, const char *either)
+{
+	for (; *either != '\0'; either++)
+		if (s->n > 0 && s->p[0] == *either) {
+			*s = str_from(*s, 1);
+			return true;
+		}
+	return false;
+}
+
+static bool
+cut_date(struct str *s, int64_t *days)
+{
+	int64_t year_again;
+	int year, month, day, m, d;
+
+	if (!cut_field(s, 4, 1970, 9999, &year) || !cut_byte(s, "-") ||
+	    !cut_field(s, 2, 1, 12, &month) || !cut_byte(s, "-") ||
+	    !cut_field(s, 2, 1, 31, &day))
+		return false;
+	*days = zone_days(year, month, day);
+	zone_date(*days, &year_again, &m, &d);
+	return m == month && d == day; /* not the 31st of April */
+}
+
+static bool
+cut_clock(struct str *s, int64_t *seconds)
+{
+	int h, m, sec;
+
+	if (!cut_field(s, 2, 0, 23, &h) || !cut_byte(s, ":") ||
+	    !cut_field(s, 2, 0, 59, &m) || !cut_byte(s, ":") ||
+	    !cut_field(s, 2, 0, 60, &sec))
+		return false;
+	*seconds = h * 3600 + m * 60 + sec;
+	if (!cut_byte(s, "."))
+		return true;
+	return cut_digits(s).n > 0;
+}
+
+/* Z, or what the clock was ahead of UTC. */
+static bool
+cut_offset(struct str *s, int64_t *seconds)
+{
+	bool is_behind = s->n > 0 && s->p[0] == '-';
+	int h, m;
+
+	*seconds = 0;
+	if (cut_byte(s, "Zz"))
+		return true;
+	if (!cut_byte(s, "+-") || !cut_field(s, 2, 0, 23, &h) ||
+	    !cut_byte(s, ":") || !cut_field(s, 2, 0, 59, &m))
+		return false;
+	*seconds = (is_behind ? -1 : 1) * (h * 3600 + m * 60);
+	return true;
+}
+
+bool
+units_moment(struct str s, int64_t *out)
+{
+	int64_t days, seconds, offset, moment;
+
+	if (!cut_date(&s, &days) || !cut_byte(&s, "Tt ") ||
+	    !cut_clock(&s, &seconds) || !cut_offset(&s, &offset) || s.n > 0)
+		return false;
+	moment = days * 86400 + seconds - offset;
+	if (moment <= 0)
+		return false;
+	*out = moment;
+	return true;
 }

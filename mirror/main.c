@@ -31,7 +31,10 @@
 #include "http/tls.h"
 #include "loop/loop.h"
 #include "loop/work.h"
+#include "release/releases.h"
 #include "serve.h"
+#include "site/pulls.h"
+#include "site/site.h"
 #include "store/store.h"
 #include "upstream/links.h"
 #include "upstream/upstream.h"
@@ -143,6 +146,40 @@ end_upstreams(struct serve *s)
 }
 
 static int
+start_sites(struct serve *s, struct err *err)
+{
+	char path[PATH_MAX];
+	struct sites_spec spec = { .admin = s->admin_loop,
+		.pool = s->pool,
+		.path = path,
+		.keep_ms = SITES_KEEP_MS };
+	unsigned i;
+
+	(void)snprintf(
+	    path, sizeof(path), "%s/state/sites", s->config->store_path);
+	s->sites = sites_new(&spec, err);
+	if (s->sites == NULL)
+		return -1;
+	for (i = 0; i < s->n_loops; i++) {
+		s->loops[i].pulls = pulls_new(s->loops[i].loop, s->sites, err);
+		if (s->loops[i].pulls == NULL)
+			return -1;
+	}
+	return 0;
+}
+
+static void
+end_sites(struct serve *s)
+{
+	unsigned i;
+
+	drain_loops(s);
+	for (i = 0; i < s->n_loops; i++)
+		pulls_free(s->loops[i].pulls);
+	sites_free(s->sites);
+}
+
+static int
 start_cache(struct serve *s, struct err *err)
 {
 	struct cache_spec spec = { .origin = s->origin,
@@ -154,8 +191,8 @@ start_cache(struct serve *s, struct err *err)
 	if (s->cache == NULL)
 		return -1;
 	for (i = 0; i < s->n_loops; i++) {
-		s->loops[i].v2 =
-		    v2_new(s->cache, s->loops[i].loop, s->config, err);
+		s->loops[i].v2 = v2_new(s->cache, s->loops[i].loop,
+		    s->loops[i].pulls, s->config, err);
 		if (s->loops[i].v2 == NULL)
 			return -1;
 	}
@@ -174,12 +211,39 @@ end_cache(struct serve *s)
 }
 
 static int
+start_releases(struct serve *s, struct err *err)
+{
+	char folder[PATH_MAX];
+	struct releases_spec spec = { .origin = s->origin,
+		.store = s->store,
+		.cache = s->cache,
+		.pool = s->pool,
+		.state_folder = folder };
+
+	(void)snprintf(
+	    folder, sizeof(folder), "%s/state", s->config->store_path);
+	s->releases = releases_new(&spec, err);
+	return s->releases != NULL ? 0 : -1;
+}
+
+static void
+end_releases(struct serve *s)
+{
+	drain_loops(s);
+	releases_free(s->releases);
+	drain_loops(s);
+}
+
+static int
 start_admin(struct serve *s, struct err *err)
 {
 	struct admin_spec spec = { .admin = s->admin_loop,
 		.origin = s->origin,
 		.upstreams = s->upstreams,
 		.store = s->store,
+		.sites = s->sites,
+		.releases = s->releases,
+		.pool = s->pool,
 		.started_at = clock_wall_s() };
 	struct tokens *tokens = NULL;
 
@@ -342,6 +406,7 @@ start_threads(struct serve *s, struct err *err)
 			return -1;
 	}
 	s->is_running = true;
+	releases_begin(s->releases);
 	return 0;
 }
 
@@ -359,11 +424,19 @@ on_cache_closed(void *arg)
 }
 
 static void
+on_releases_closed(void *arg)
+{
+	struct serve *s = arg;
+
+	cache_close(s->cache, on_cache_closed, s);
+}
+
+static void
 deliver_closing(struct letter *l)
 {
 	struct closing *c = container_of(l, struct closing, letter);
 
-	cache_close(c->serve->cache, on_cache_closed, c->serve);
+	releases_close(c->serve->releases, on_releases_closed, c->serve);
 }
 
 static void
@@ -395,7 +468,9 @@ static const struct {
 	{ start_pool, end_pool },
 	{ start_store, end_store },
 	{ start_upstreams, end_upstreams },
+	{ start_sites, end_sites },
 	{ start_cache, end_cache },
+	{ start_releases, end_releases },
 	{ start_admin, end_admin },
 	{ start_tls, end_tls },
 	{ start_servers, end_servers },
@@ -559,6 +634,15 @@ main(int argc, char **argv)
 		{ "check", "test a configuration without starting", cli_check },
 		{ "status", "how a running mirror is doing", cli_status },
 		{ "links", "what the links carry; change one", cli_links },
+		{ "warm", "bring a release in, and see it come", cli_warm },
+		{ "plan", "what a release would cost, and when it is here",
+		    cli_plan },
+		{ "gate", "may the next ring open, and if not, why", cli_gate },
+		{ "freeze", "close all gates, and open them again",
+		    cli_freeze },
+		{ "images", "the images that Kubernetes YAML on stdin names",
+		    cli_images },
+		{ "sites", "who was seen when, and how it went", cli_sites },
 		{ "hosts", "write what points clients at a mirror", cli_hosts },
 		{ "version", "print the version", cli_version },
 		{ NULL, NULL, NULL },

@@ -19,6 +19,9 @@ struct cache;
 struct http_quota;
 struct http_server;
 struct loop;
+struct pulls;
+struct releases;
+struct sites;
 struct store;
 struct tls_context;
 struct upstreams;
@@ -29,6 +32,7 @@ struct work_pool;
 struct serve_loop {
 	struct loop *loop;
 	struct v2 *v2;
+	struct pulls *pulls;
 	struct http_server *servers[SERVE_LISTENS_MAX]; /* one a listen */
 };
 
@@ -45,6 +49,8 @@ struct serve {
 	unsigned n_loops;
 	struct upstreams *upstreams;
 	struct cache *cache;
+	struct releases *releases;
+	struct sites *sites;
 	struct admin *admin;
 	struct http_quota *quota;
 	struct http_quota *admin_quota;

@@ -20,16 +20,22 @@
 
 struct admin;
 struct loop;
+struct releases;
+struct sites;
 struct store;
 struct tokens;
 struct upstreams;
+struct work_pool;
 
 struct admin_spec {
 	struct loop *admin;
 	struct loop *origin; /* where upstreams live */
 	struct upstreams *upstreams;
 	struct store *store;
-	int64_t started_at; /* s, wall */
+	struct sites *sites;
+	struct releases *releases;
+	struct work_pool *pool; /* reads lists */
+	int64_t started_at;     /* s, wall */
 };
 
 struct admin *admin_new(const struct admin_spec *, struct err *err);

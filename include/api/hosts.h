@@ -47,7 +47,7 @@ struct hosts_spec {
  * they were added. */
 err_checked int hosts_add_mirror(
     struct hosts_spec *, struct str url, struct err *err);
-/* The value of X-Railhead-Site. */
+/* The value of X-Railhead-Site: a name as site/name.h has it. */
 err_checked int hosts_set_site(
     struct hosts_spec *, struct str site, struct err *err);
 /* A PEM file on the clients' machines. */

@@ -46,6 +46,9 @@ struct traffic_key {
 	bool is_get; /* HEADs are not part of the hit ratio */
 };
 
+/* A GET of a manifest, a tag or a blob. */
+bool traffic_is_in_ratio(const struct traffic_key *);
+
 /*
  * A loop's memory of the cells that its requests counted in: finding one takes a
  * lock and compares labels.  All zeros at first, and again when the loop's

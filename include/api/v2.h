@@ -14,10 +14,12 @@
 
 struct cache;
 struct loop;
+struct pulls;
 struct v2;
 
-struct v2 *v2_new(
-    struct cache *, struct loop *serve, struct config *, struct err *err);
+/* PULLS is borrowed and outlives it. */
+struct v2 *v2_new(struct cache *, struct loop *serve, struct pulls *,
+    struct config *, struct err *err);
 /* After its loop was joined and drained.  NULL is fine. */
 void v2_free(struct v2 *);
 /* Requests from now on go by this configuration (referenced). */

@@ -28,7 +28,13 @@ struct command {
 int cli_check(int argc, char **argv);
 int cli_status(int argc, char **argv);
 int cli_links(int argc, char **argv);
+int cli_sites(int argc, char **argv);
 int cli_hosts(int argc, char **argv);
+int cli_images(int argc, char **argv);
+int cli_warm(int argc, char **argv);
+int cli_plan(int argc, char **argv);
+int cli_gate(int argc, char **argv);
+int cli_freeze(int argc, char **argv);
 int cli_version(int argc, char **argv);
 
 /* Finds and runs ARGV[1]; COMMANDS ends with a NULL name. */
@@ -43,14 +49,14 @@ enum option_type {
 	OPTION_CHOICE, /* --fallback yes:  to is an int, the word's place */
 };
 
-#define OPTION_LIST_MAX 16
+#define OPTION_LIST_MAX 128
 struct option_list {
 	const char *values[OPTION_LIST_MAX];
 	size_t n;
 };
 
 struct option_row {
-	const char *name;
+	const char *name; /* of one letter: -f */
 	enum option_type type;
 	void *to;          /* holds the default before */
 	const char *value; /* "FILE"; of a choice its words, "yes|no" */
@@ -71,6 +77,10 @@ struct option_table {
  */
 bool cli_options(
     const struct option_table *, int argc, char **argv, int *status);
+/* The same of a command that takes one thing beside its options, WHAT ("NAME"),
+ * before or after them. */
+bool cli_options_and(const struct option_table *, const char *what,
+    const char **to, int argc, char **argv, int *status);
 /* "railhead COMMAND: MESSAGE" on stderr; returns STATUS. */
 int cli_fail(int status, const char *command, const char *message);
 

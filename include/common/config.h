@@ -150,6 +150,7 @@ struct config_gate {
 	uint64_t window_ms;
 	uint64_t min_requests;
 	uint64_t max_error_ratio; /* millionths */
+	bool require_links;
 };
 
 struct config_log {
@@ -181,6 +182,7 @@ struct config {
 	const char **rings; /* distinct rings of sites; rings[0] is "" */
 	size_t n_rings;
 	struct config_gate gate;
+	const char *releases_folder; /* NULL: none */
 	struct config_log log;
 };
 
@@ -205,8 +207,8 @@ const struct config_upstream *config_find_upstream(
 /* The first rule that matches "REPO:TAG"; where none does, the default one. */
 struct config_tag_rule config_tag_rule(
     const struct config *, struct str repo, struct str tag);
-/* Index into rings of a site or, when no rule names it, of its address; 0 when
- * none matches. */
+/* Index into rings of the first rule that matches: a pattern the site's name
+ * (empty: it has none), a block its address; 0 when none does. */
 size_t config_ring(
     const struct config *, struct str site, const struct sockaddr *);
 

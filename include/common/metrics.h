@@ -34,6 +34,10 @@ struct metric *metric_cell(enum metric_id, const char *const *values);
 /* The only cell of a row without labels. */
 struct metric *metric_get(enum metric_id);
 
+/* What the cell was about is gone: it is freed, and shown no more.  Only for
+ * cells that nobody else holds. */
+void metric_drop(struct metric *);
+
 void metric_add(struct metric *, int64_t); /* counters and gauges */
 void metric_set(struct metric *, int64_t); /* gauges */
 int64_t metric_value(const struct metric *);

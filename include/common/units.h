@@ -35,4 +35,8 @@ bool units_days(struct str, uint64_t *out);
 /* 0 or 1: on off, true false, yes no. */
 bool units_bool(struct str, uint64_t *out);
 
+/* Seconds since 1970 of a moment as RFC 3339 has it: "2026-11-22T02:00:00Z",
+ * "2026-11-22 03:00:00.5+01:00"; parts of a second are cut.  After 1970. */
+bool units_moment(struct str, int64_t *out);
+
 #endif

@@ -24,6 +24,11 @@
 #define YAML_NODES_MAX 100000
 #define YAML_KEYS_MAX 1000 /* of one map */
 
+#define YAML_STREAM_BYTES_MAX (64u << 20)
+#define YAML_STREAM_DEPTH_MAX 100
+#define YAML_STREAM_NODES_MAX 4000000
+#define YAML_STREAM_KEYS_MAX 20000
+
 enum yaml_kind { YAML_TEXT, YAML_LIST, YAML_MAP };
 
 struct yaml_node {
@@ -45,6 +50,14 @@ struct yaml_doc *yaml_doc_parse(
     const char *path, struct str bytes, struct err *err);
 /* Of what FD has to read, up to YAML_BYTES_MAX.  FD stays open. */
 struct yaml_doc *yaml_doc_read(int fd, const char *path, struct err *err);
+/*
+ * The same of what tools render, such as manifests of Kubernetes: any number of
+ * documents (the root is the list of them), larger, deeper; aliases are copies
+ * of what they name, "<<" is a key like any other, tags are passed over.
+ */
+struct yaml_doc *yaml_stream_parse(
+    const char *path, struct str bytes, struct err *err);
+struct yaml_doc *yaml_stream_read(int fd, const char *path, struct err *err);
 void yaml_doc_free(struct yaml_doc *); /* NULL is fine */
 
 /* An empty document has a null root. */

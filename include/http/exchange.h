@@ -85,6 +85,11 @@ void reply_length(struct exchange *, uint64_t length);
 void reply_file(struct exchange *, struct shared_fd *fd, uint64_t offset,
     uint64_t length, uint64_t allowed);
 void reply_allow(struct exchange *, uint64_t allowed);
+/* The same of a file that grows, and nobody knows yet how far: the reply goes
+ * on until reply_stop(), which ends it, and the connection, behind what is
+ * allowed. */
+void reply_stream(struct exchange *, struct shared_fd *fd);
+void reply_stop(struct exchange *);
 /* Goes on from another file that has the same bytes (FD is taken). */
 void reply_swap(struct exchange *, struct shared_fd *fd);
 /* File offset of the next byte to be sent; what is before it was given to the

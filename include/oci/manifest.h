@@ -32,6 +32,8 @@ struct manifest_link {
 	struct digest digest;
 	uint64_t size_bytes;
 	const char *media_type; /* "" when it has none; owned by the manifest */
+	/* CHILD; "" when not said. */
+	const char *os, *architecture, *variant;
 };
 
 struct manifest {

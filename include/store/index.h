@@ -84,6 +84,47 @@ struct document_row {
 bool index_find_document(struct index_reader *, enum document_kind,
     struct str scope, struct str key, struct document_row *);
 
+/*
+ * Pins: a release's claims on digests.  What of a release is here is counted in
+ * the transaction that stores, forgets, pins or unpins a digest; index_pin.c.
+ */
+#define INDEX_RELEASE_MAX 160 /* bytes of a release's name */
+
+struct pin_row {
+	uint64_t size; /* as a manifest says; 0: not known */
+	uint8_t part;  /* the release's business */
+	bool is_open;  /* a manifest whose content is not pinned yet */
+	bool is_here;  /* kept by the index */
+};
+struct pin_counts {
+	uint64_t n_digests;
+	uint64_t n_missing;
+	uint64_t n_open; /* complete: none missing, none open */
+	uint64_t bytes;
+	uint64_t missing_bytes;
+};
+/* False: it has no pins. */
+bool index_find_counts(
+    struct index_reader *, struct str release, struct pin_counts *);
+bool index_find_pin(struct index_reader *, struct str release,
+    const struct digest *, struct pin_row *);
+/* A page of a release's pins, in order, from the first behind AFTER (NULL: from
+ * the first). */
+struct pin {
+	struct digest digest;
+	struct pin_row row;
+};
+size_t index_list_pins(struct index_reader *, struct str release,
+    const struct digest *after, struct pin *out, size_t max);
+/* The name behind AFTER of one that has pins, terminated; false: none. */
+bool index_next_release(
+    struct index_reader *, struct str after, char out[INDEX_RELEASE_MAX + 1]);
+bool index_is_pinned(struct index_reader *, const struct digest *);
+/* Each release that pins the digest, in order. */
+typedef void index_pinner_fn(void *arg, struct str release);
+void index_each_pinner(
+    struct index_reader *, const struct digest *, index_pinner_fn *, void *arg);
+
 /* Rows found with a wrong check sum, since the store was opened.  Any thread.
  */
 uint64_t index_n_damaged(const struct store *);
@@ -117,6 +158,12 @@ void index_batch_document(struct index_batch *, enum document_kind,
 /* Blob and manifest rows of a digest that is not stored any more. */
 void index_batch_forget(struct index_batch *, const struct digest *);
 
+/* Pins, or pins anew with another size, part or is_open; is_here is seen to. */
+void index_batch_pin(struct index_batch *, struct str release,
+    const struct digest *, const struct pin_row *);
+void index_batch_unpin(
+    struct index_batch *, struct str release, const struct digest *);
+
 typedef void index_done_fn(void *arg, const struct err *err); /* NULL: good */
 
 /* Takes the batch.  DONE may be NULL; else it is called on HOME.  The batches
@@ -124,5 +171,19 @@ typedef void index_done_fn(void *arg, const struct err *err); /* NULL: good */
  * index_batch_public() come last.  Any thread. */
 void index_commit(struct store *, struct index_batch *, struct loop *home,
     index_done_fn *done, void *arg);
+
+/* ---- watching ----------------------------------------------------------- */
+
+/* A pinned digest came, or was lost. */
+struct pin_change {
+	struct digest digest;
+	bool is_here;
+};
+typedef void index_watch_fn(void *arg, const struct pin_change *, size_t n);
+/* FN is called on HOME after each commit that changed something pinned; n is
+ * 0 when there was no memory to say what.  One watcher; before the loops start
+ * (FN NULL: none, after HOME was joined). */
+void index_watch(
+    struct store *, struct loop *home, index_watch_fn *fn, void *arg);
 
 #endif

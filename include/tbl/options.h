@@ -43,6 +43,7 @@ GROUP(AUTH,        UPSTREAM, "auth",      "Who we are to the upstream; none: ano
 LIST (TAG,         ROOT,     "tags",      config, tags, config_tag_rule,            1000, 1, "How long a tag is believed; the first match counts.")
 LIST (SITE,        ROOT,     "sites",     config, sites, config_site_rule,          1000, 0, "Which ring a site is in; the first match counts.")
 GROUP(GATE,        ROOT,     "gate",      "What a gate asks before it opens.")
+GROUP(RELEASES,    ROOT,     "releases",  "Content to bring in before it is asked for.")
 GROUP(LOG,         ROOT,     "log",       "Lines on stderr.")
 
 /*     section      key                        type      where it is kept                             default             min        max */
@@ -118,6 +119,10 @@ OPTION(GATE,        "min_hit_ratio",           RATIO,    config, gate.min_hit_ra
 OPTION(GATE,        "window",                  DURATION, config, gate.window_ms,                      "15m",              "1s",      "1d",      "The time over which ratios are taken.")
 OPTION(GATE,        "min_requests",            COUNT,    config, gate.min_requests,                   "50",               "0",       "1000000", "Below this many the ratio is skipped.")
 OPTION(GATE,        "max_error_ratio",         RATIO,    config, gate.max_error_ratio,                "0.05",             "0",       "1",       "Of requests to the upstreams.")
+
+OPTION(GATE,        "require_links",           BOOL,     config, gate.require_links,                  "on",               "",        "",        "Closed while an upstream of the release can't be reached.")
+
+OPTION(RELEASES,    "folder",                  PATH,     config, releases_folder,                     "null",             "",        "",        "Folder of lists, NAME.yaml or NAME.json each; read at start and when they change.")
 
 OPTION(LOG,         "level",                   WORD,     config, log.level,                           "info",             "debug, info, warn, error", "", "The least that is written.")
 OPTION(LOG,         "format",                  WORD,     config, log.format,                          "json",             "json, text", "",     "For machines or for people.")

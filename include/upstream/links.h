@@ -49,6 +49,18 @@ struct link_report {
 /* All N of them by name, the caller's to free(); NULL: out of memory. */
 struct link_report *upstreams_report_links(struct upstreams *, size_t *n);
 
+/* May the class prewarm use an endpoint of the upstream now? */
+enum prewarm { PREWARM_YES, PREWARM_LATER, PREWARM_DOWN };
+/* LATER: its time has not come (a window, a rate limit near its floor); DOWN:
+ * out of order (links out of service or spent, breakers open).  Then *ERR says
+ * why and *AT when to look again (s, wall). */
+enum prewarm upstreams_prewarm(struct upstreams *,
+    const struct config_upstream *, int64_t *at, struct err *err);
+
+/* Does the endpoint's link let the class through now? */
+bool upstreams_link_allows(
+    struct upstreams *, const struct config_endpoint *, enum link_class);
+
 struct link_change {
 	bool has_rate, has_prewarm, has_up;
 	uint64_t rate, prewarm; /* bytes/s */

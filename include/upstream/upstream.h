@@ -47,6 +47,15 @@ void upstream_distrust(struct upstreams *, const struct config_upstream *,
 bool upstream_is_distrusted(struct upstreams *, const struct config_upstream *,
     const struct config_endpoint *);
 
+/* Requests that have ended over the gate's window (the configuration's now),
+ * at all endpoints together. */
+struct upstream_recent {
+	uint64_t requests;
+	uint64_t errors;
+};
+void upstreams_recent(struct upstreams *, const struct config_upstream *,
+    struct upstream_recent *out);
+
 enum breaker_state { BREAKER_CLOSED, BREAKER_HALF_OPEN, BREAKER_OPEN };
 
 /* An endpoint that cannot be reached, or whose link is out of service, is

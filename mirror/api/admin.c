@@ -16,15 +16,19 @@
 #include "common/check.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/map.h"
 #include "common/tokens.h"
 #include "common/uri.h"
+#include "hits.h"
+#include "release_folder.h"
 
 #define ALLOW_MAX 128
+#define GATES_SHOWN_MAX 10000
 
 /* clang-format off */
 static const struct admin_route {
 	enum http_method method;
-	const char *path; /* with "/" at its end: a name follows */
+	const char *path; /* with "/" at its end: a name follows; "*" is one */
 	enum role role; /* ROLE_NONE: open to all */
 	admin_fn *answer;
 } routes[] = {
@@ -36,6 +40,22 @@ static const struct admin_route {
 	{ HTTP_GET, "/v1/hosts",     ROLE_READ, v1_hosts },
 	{ HTTP_GET, "/v1/links",     ROLE_READ, v1_links },
 	{ HTTP_PATCH, "/v1/links/",  ROLE_OPERATE, v1_link_change },
+	{ HTTP_GET, "/v1/sites",     ROLE_READ, v1_sites },
+	{ HTTP_GET,    "/v1/releases",           ROLE_READ,    v1_releases },
+	{ HTTP_GET,    "/v1/releases/",          ROLE_READ,    v1_release },
+	{ HTTP_PUT,    "/v1/releases/",          ROLE_RELEASE, v1_release_put },
+	{ HTTP_DELETE, "/v1/releases/",          ROLE_RELEASE, v1_release_delete },
+	{ HTTP_GET,    "/v1/releases/*/gate",    ROLE_READ,    v1_gate },
+	{ HTTP_GET,    "/v1/releases/*/ready",   ROLE_READ,    v1_ready },
+	{ HTTP_GET,    "/v1/releases/*/events",  ROLE_READ,    v1_release_events },
+	{ HTTP_GET,    "/v1/releases/*/sites",   ROLE_READ,    v1_release_sites },
+	{ HTTP_POST,   "/v1/releases/*/retry",   ROLE_RELEASE, v1_release_retry },
+	{ HTTP_POST,   "/v1/releases/*/hold",    ROLE_RELEASE, v1_release_hold },
+	{ HTTP_POST,   "/v1/releases/*/resume",  ROLE_RELEASE, v1_release_resume },
+	{ HTTP_POST,   "/v1/releases/*/verify",  ROLE_RELEASE, v1_release_verify },
+	{ HTTP_GET,    "/v1/freeze",             ROLE_READ,    v1_freeze },
+	{ HTTP_PUT,    "/v1/freeze",             ROLE_OPERATE, v1_freeze_put },
+	{ HTTP_DELETE, "/v1/freeze",             ROLE_OPERATE, v1_freeze_delete },
 };
 
 static const char *const method_names[] = {
@@ -260,17 +280,34 @@ admin_caller(
 
 /* ---- routes ------------------------------------------------------------- */
 
+/* Is PATH what FRONT is, a name, and what BACK is? */
+static bool
+is_around_name(struct str path, struct str front, struct str back)
+{
+	struct str name;
+
+	if (!str_starts(path, front) || !str_ends(path, back) ||
+	    path.n <= front.n + back.n)
+		return false;
+	name = str_from(path, front.n);
+	name.n -= back.n;
+	return str_index(name, '/') == name.n;
+}
+
 static bool
 is_at(const struct admin_route *route, struct str path)
 {
-	struct str front = str_of(route->path), rest;
+	struct str front = str_of(route->path), back;
+	size_t star = str_index(front, '*');
 
+	if (star < front.n) {
+		back = str_from(front, star + 1);
+		front.n = star;
+		return is_around_name(path, front, back);
+	}
 	if (!str_ends(front, STR("/")))
 		return str_eq(path, front);
-	if (!str_starts(path, front))
-		return false;
-	rest = str_from(path, front.n);
-	return rest.n > 0 && str_index(rest, '/') == rest.n;
+	return is_around_name(path, front, STR(""));
 }
 
 static const struct admin_route *
@@ -342,8 +379,19 @@ admin_new(const struct admin_spec *spec, struct err *err)
 	a->spec = *spec;
 	atomic_init(&a->is_draining, false);
 	a->ratio = ratio_new(spec->admin);
-	if (a->ratio == NULL)
+	a->gate_cells = map_new(GATES_SHOWN_MAX);
+	if (a->ratio == NULL || a->gate_cells == NULL)
 		goto no_memory;
+	if (spec->sites != NULL &&
+	    (a->hits = hits_new(spec->sites, spec->store, err)) == NULL) {
+		admin_free(a);
+		return NULL;
+	}
+	if (spec->releases != NULL &&
+	    (a->folder = folder_new(spec, err)) == NULL) {
+		admin_free(a);
+		return NULL;
+	}
 	metrics_setup(a);
 	return a;
 
@@ -358,6 +406,9 @@ admin_free(struct admin *a)
 {
 	if (a == NULL)
 		return;
+	folder_free(a->folder);
+	hits_free(a->hits);
+	map_free(a->gate_cells);
 	ratio_free(a->ratio);
 	tokens_free(a->tokens);
 	free(a);

@@ -17,13 +17,19 @@
 #include "common/config.h"
 #include "upstream/upstream.h"
 
+struct hits;
+struct map;
 struct metric;
+struct release_folder;
 
 struct admin {
 	struct admin_spec spec;
-	struct tokens *tokens;                       /* owned; NULL: none */
-	struct ratio *ratio;                         /* owned */
+	struct tokens *tokens;         /* owned; NULL: none */
+	struct ratio *ratio;           /* owned */
+	struct release_folder *folder; /* owned; NULL: there are no releases */
+	struct hits *hits;             /* owned; NULL: there are no sites */
 	struct metric *ratio_cells[2][WINDOW_COUNT]; /* requests, bytes */
+	struct map *gate_cells; /* owned; metric_cell() by release */
 	atomic_bool is_draining;
 };
 
@@ -32,9 +38,25 @@ typedef void admin_fn(struct admin *, struct exchange *);
 admin_fn health_live;
 admin_fn health_ready;
 admin_fn metrics_scrape;
+admin_fn v1_freeze;
+admin_fn v1_freeze_delete;
+admin_fn v1_freeze_put;
+admin_fn v1_gate;
 admin_fn v1_hosts;
 admin_fn v1_link_change;
 admin_fn v1_links;
+admin_fn v1_ready;
+admin_fn v1_release;
+admin_fn v1_release_delete;
+admin_fn v1_release_events;
+admin_fn v1_release_hold;
+admin_fn v1_release_put;
+admin_fn v1_release_resume;
+admin_fn v1_release_retry;
+admin_fn v1_release_sites;
+admin_fn v1_release_verify;
+admin_fn v1_releases;
+admin_fn v1_sites;
 admin_fn v1_status;
 admin_fn v1_upstreams;
 

@@ -14,8 +14,8 @@
 #include "api/hosts.h"
 
 #include "oci/name.h"
+#include "site/name.h"
 
-#define SITE_MAX 128
 #define PATH_TEXT_MAX 4096
 
 /* ---- the specification -------------------------------------------------- */
@@ -67,9 +67,11 @@ hosts_add_mirror(struct hosts_spec *s, struct str url, struct err *err)
 int
 hosts_set_site(struct hosts_spec *s, struct str site, struct err *err)
 {
-	if (site.n == 0 || site.n > SITE_MAX || !is_plain_text(site))
+	if (!site_name_is_valid(site))
 		return err_set(err, ERR_BAD_REQUEST,
-		    "a site is 1 to %d printable ASCII characters", SITE_MAX);
+		    "a site is 1 to %d of A-Z a-z 0-9 . _ -, not digits and "
+		    "dots alone",
+		    SITE_NAME_MAX);
 	s->site = site;
 	return 0;
 }

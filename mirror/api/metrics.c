@@ -6,6 +6,7 @@
 #include "admin_int.h"
 #include "common/log.h"
 #include "common/version.h"
+#include "releases_int.h"
 
 #define SCRAPE_MAX_BYTES (16u << 20)
 #define SCRAPE_TYPE "text/plain; version=0.0.4; charset=utf-8"
@@ -41,18 +42,24 @@ set_cells(struct admin *a)
 	metric_add(dropped, (int64_t)log_dropped() - metric_value(dropped));
 }
 
-void
-metrics_scrape(struct admin *a, struct exchange *e)
+static void
+reply_metrics(struct exchange *e)
 {
 	struct buf out;
 	size_t n;
 	char *text;
 
-	set_cells(a);
 	buf_init(&out, SCRAPE_MAX_BYTES);
 	metrics_render(&out);
 	n = out.n;
 	text = buf_take(&out);
 	buf_done(&out);
 	admin_reply_text(e, SCRAPE_TYPE, text, n);
+}
+
+void
+metrics_scrape(struct admin *a, struct exchange *e)
+{
+	set_cells(a);
+	gates_show(a, e, reply_metrics);
 }

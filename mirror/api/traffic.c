@@ -42,8 +42,8 @@ traffic_result_name(enum traffic_result result)
 	return result_names[result];
 }
 
-static bool
-is_in_ratio(const struct traffic_key *k)
+bool
+traffic_is_in_ratio(const struct traffic_key *k)
 {
 	return k->is_get &&
 	    (k->kind == KIND_MANIFEST || k->kind == KIND_TAG ||
@@ -101,7 +101,7 @@ void
 traffic_began(struct traffic *t, const struct traffic_key *k)
 {
 	metric_add(slot_of(t, k)->requests, 1);
-	if (is_in_ratio(k))
+	if (traffic_is_in_ratio(k))
 		atomic_fetch_add_explicit(
 		    &total_requests[k->result], 1, memory_order_relaxed);
 }
@@ -116,7 +116,7 @@ traffic_ended(struct traffic *t, const struct traffic_key *k,
 	metric_observe(slot->duration, end->duration_us);
 	if (end->first_byte_us > 0)
 		metric_observe(slot->first_byte, end->first_byte_us);
-	if (is_in_ratio(k))
+	if (traffic_is_in_ratio(k))
 		atomic_fetch_add_explicit(&total_bytes[k->result],
 		    end->body_bytes, memory_order_relaxed);
 }

@@ -20,8 +20,8 @@
 /* ---- birth and death --------------------------------------------------- */
 
 struct v2 *
-v2_new(struct cache *cache, struct loop *serve, struct config *config,
-    struct err *err)
+v2_new(struct cache *cache, struct loop *serve, struct pulls *pulls,
+    struct config *config, struct err *err)
 {
 	struct v2 *v = calloc(1, sizeof(*v));
 
@@ -30,6 +30,7 @@ v2_new(struct cache *cache, struct loop *serve, struct config *config,
 		return NULL;
 	}
 	v->loop = serve;
+	v->pulls = pulls;
 	v->config = config_ref(config);
 	v->port = cache_port_new(cache, serve, err);
 	if (v->port == NULL) {
@@ -58,14 +59,6 @@ v2_set_config(struct v2 *v, struct config *config)
 }
 
 /* ---- what is counted and logged ---------------------------------------- */
-
-static struct str
-site_of(const struct exchange *x)
-{
-	if (x->client_name.n > 0)
-		return x->client_name;
-	return x->request.header[HTTP_SITE_HEADER];
-}
 
 void
 pull_count(struct pull *p, enum traffic_result result)
@@ -98,8 +91,9 @@ log_access(const struct pull *p, enum exchange_end end, uint64_t duration_us)
 	const struct http_request *r = &x->request;
 
 	log_info("request", LOG_U64("id", x->id), LOG_STR("peer", x->peer_text),
-	    LOG_STR("site", site_of(x)), LOG_STR("method", r->method_text),
-	    LOG_STR("target", r->target), LOG_I64("status", x->status),
+	    LOG_STR("site", site_id_name(&p->site)),
+	    LOG_STR("method", r->method_text), LOG_STR("target", r->target),
+	    LOG_I64("status", x->status),
 	    LOG_Z("result",
 		p->is_counted ? traffic_result_name(p->key.result) : ""),
 	    LOG_Z("upstream", p->is_routed ? p->target.upstream->name : ""),
@@ -121,6 +115,36 @@ count_end(struct pull *p, uint64_t duration_us)
 	traffic_ended(&p->v2->traffic, &p->key, &end);
 }
 
+static enum pull_outcome
+outcome_of(const struct pull *p, enum exchange_end end)
+{
+	if (p->x->status >= 400 || end == END_CUT)
+		return PULL_BAD;
+	return end == END_SENT ? PULL_GOOD : PULL_LEFT;
+}
+
+static void
+note_site(const struct pull *p, enum exchange_end end)
+{
+	struct pull_note note = { .site = &p->site,
+		.digest = &p->route.digest,
+		.tag = p->route.tag,
+		.is_head = p->x->request.method == HTTP_HEAD,
+		.outcome = outcome_of(p, end),
+		.status = p->x->status,
+		.bytes = p->x->body_sent };
+
+	note.is_measured = p->is_counted && p->key.result != RESULT_ERROR &&
+	    traffic_is_in_ratio(&p->key);
+	note.is_hit =
+	    p->key.result == RESULT_HIT || p->key.result == RESULT_STALE;
+	if (p->is_routed)
+		note.scope = target_scope(&p->target);
+	if (p->sent.alg != 0 && note.outcome == PULL_GOOD && !note.is_head)
+		note.manifest = &p->sent;
+	pulls_note(p->v2->pulls, &note);
+}
+
 static void
 on_end(struct exchange *x, enum exchange_end end)
 {
@@ -129,6 +153,7 @@ on_end(struct exchange *x, enum exchange_end end)
 
 	if (p->key.kind != KIND_COUNT)
 		count_end(p, duration_us);
+	note_site(p, end);
 	if (p->key.config->log.access)
 		log_access(p, end, duration_us);
 	if (p->has_timer)
@@ -385,17 +410,17 @@ static struct pull *
 pull_new(struct v2 *v, struct exchange *x)
 {
 	struct pull *p = arena_alloc(&x->arena, sizeof(*p));
-	struct str site;
 
 	if (p == NULL)
 		return NULL;
 	p->v2 = v;
 	p->x = x;
-	site = site_of(x);
+	site_id_set(&p->site, x->client_name,
+	    x->request.header[HTTP_SITE_HEADER], x->peer);
 	p->key.config = config_ref(v->config);
 	p->key.kind = KIND_COUNT;
 	p->key.is_get = x->request.method == HTTP_GET;
-	p->key.ring = config_ring(v->config, site, x->peer);
+	p->key.ring = config_ring(v->config, site_id_name(&p->site), x->peer);
 	x->owner = p;
 	x->on_end = on_end;
 	return p;

@@ -16,6 +16,7 @@
 #include "cache/ticket.h"
 #include "loop/timer.h"
 #include "oci/route.h"
+#include "site/pulls.h"
 
 /* What a client waits for before it hears at least an error: below the 30 s
  * that containerd waits for a head. */
@@ -24,6 +25,7 @@
 struct v2 {
 	struct loop *loop;
 	struct cache_port *port; /* owned */
+	struct pulls *pulls;     /* borrowed; outlives us */
 	struct config *config;   /* counted */
 	struct traffic traffic;
 };
@@ -35,6 +37,8 @@ struct pull {
 	struct route route;
 	struct target target; /* has its upstream when is_routed */
 	bool is_routed;
+	struct site_id site;
+	struct digest sent; /* the manifest that is sent; alg 0: none */
 	struct traffic_key key;
 	bool is_counted;
 	bool is_stale;

@@ -55,6 +55,7 @@ send_manifest(
 	pull_count(p, result);
 	if (found->confirmed_at > 0)
 		traffic_tag_age(&p->key, clock_wall_s() - found->confirmed_at);
+	p->sent = found->digest;
 	pull_start(p, is_modified ? 200 : 304);
 	pull_content_headers(p, &found->digest, p->route.is_by_digest);
 	pull_stale_header(p);

@@ -257,17 +257,27 @@ step_done(struct ask *a)
 
 /* ---- what the kinds use ------------------------------------------------ */
 
+/* The one of all waiters that goes first; nobody's is a check in the
+ * background. */
+static enum link_class
+waiting_class(const struct ask *a)
+{
+	const struct waiter *w = TAILQ_FIRST(&a->waiters);
+	enum link_class class = w != NULL ? w->class : CLASS_REFRESH;
+
+	TAILQ_FOREACH (w, &a->waiters, link)
+		if (w->class < class)
+			class = w->class;
+	return class;
+}
+
 static enum link_class
 class_of(const struct ask *a, bool is_head)
 {
-	const struct waiter *w;
+	enum link_class class = waiting_class(a);
+	bool is_check = is_head && a->kind == ASK_TAG;
 
-	if (is_head && a->kind == ASK_TAG)
-		return CLASS_REFRESH;
-	TAILQ_FOREACH (w, &a->waiters, link)
-		if (!w->is_in_background)
-			return CLASS_PULL;
-	return CLASS_REFRESH;
+	return is_check && class < CLASS_REFRESH ? CLASS_REFRESH : class;
 }
 
 enum ask_step
@@ -310,7 +320,7 @@ ask_wait_child(struct ask *a, const struct digest *manifest)
 	target.tag[0] = '\0';
 	target.digest = *manifest;
 	a->child.on_answer = on_child;
-	a->child.is_in_background = TAILQ_EMPTY(&a->waiters);
+	a->child.class = waiting_class(a);
 	ask_move(a, ASK_CHILD);
 	now = flight_ask(a->cache, ASK_MANIFEST, &target, &a->child);
 	target_done(&target);
@@ -453,8 +463,8 @@ ask_wait(struct ask *a, struct waiter *w)
 	if (a->answer != NULL)
 		return a->answer;
 	TAILQ_INSERT_TAIL(&a->waiters, w, link);
-	if (!w->is_in_background && a->state == ASK_FETCH)
-		gather_set_class(&a->gather, CLASS_PULL);
+	if (w->class < a->gather.spec.class && a->state == ASK_FETCH)
+		gather_set_class(&a->gather, w->class);
 	return NULL;
 }
 

@@ -40,7 +40,7 @@ struct waiter {
 	/* The answer is borrowed. */
 	void (*on_answer)(struct waiter *, struct answer *, bool has_joined);
 	bool has_joined;
-	bool is_in_background; /* and no store waits behind it */
+	enum link_class class; /* why it waits; PREWARM for releases */
 };
 
 enum ask_state {

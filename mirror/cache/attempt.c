@@ -6,8 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "upstream/links.h"
+
 #define BACKOFF_MIN_MS 100
 #define BACKOFF_MAX_MS 5000
+#define LINK_CLOSED_MS 1000 /* when to look at it again */
 
 void
 attempt_init(struct attempt *a, struct upstreams *upstreams,
@@ -48,6 +51,21 @@ backoff_ms(unsigned n_rounds)
 	return ms / 2 + (uint64_t)random() % (ms / 2 + 1);
 }
 
+/* What a link says to pulls, upstream_may_try() tells. */
+static bool
+may_cross(const struct attempt *a, const struct config_endpoint *e)
+{
+	return a->class == CLASS_PULL ||
+	    upstreams_link_allows(a->upstreams, e, a->class);
+}
+
+static bool
+may_try(struct attempt *a, const struct config_endpoint *e, uint64_t *wait_ms)
+{
+	return upstream_may_try(a->upstreams, a->upstream, e,
+	    a->is_spending ? a->class : CLASS_PULL, wait_ms);
+}
+
 enum attempt_next
 attempt_next(struct attempt *a, const struct config_endpoint **endpoint,
     uint64_t *wait_ms)
@@ -63,8 +81,9 @@ attempt_next(struct attempt *a, const struct config_endpoint **endpoint,
 		n_open++;
 		if (a->tried & bit_of(a, e))
 			continue;
-		if (upstream_may_try(
-			a->upstreams, a->upstream, e, a->class, &ms)) {
+		if (!may_cross(a, e))
+			ms = LINK_CLOSED_MS;
+		else if (may_try(a, e, &ms)) {
 			a->tried |= bit_of(a, e);
 			*endpoint = e;
 			return ATTEMPT_GO;

@@ -23,7 +23,8 @@
 struct attempt {
 	struct upstreams *upstreams;            /* borrowed */
 	const struct config_upstream *upstream; /* borrowed */
-	enum link_class class; /* the owner's: as upstream_may_try() has it */
+	enum link_class class; /* whose links are looked at; PULL at first */
+	bool is_spending;      /* it counts against a rate limit */
 	uint64_t tried;        /* a bit an endpoint: in this round */
 	uint64_t refused;      /* said no */
 	uint64_t excluded;     /* sent what can't be right */

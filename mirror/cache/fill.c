@@ -118,9 +118,10 @@ fill_fail(struct fill *f, const struct err *why)
 static bool
 has_readers(const struct fill *f)
 {
-	return f->stream == NULL ||
-	    atomic_load_explicit(&f->stream->n_readers, memory_order_relaxed) >
-	    0;
+	return (f->stream == NULL && fill_has_client(f)) ||
+	    (f->stream != NULL &&
+		atomic_load_explicit(
+		    &f->stream->n_readers, memory_order_relaxed) > 0);
 }
 
 enum link_class
@@ -189,7 +190,7 @@ on_soon(void *arg)
 {
 	struct fill *f = arg;
 
-	if (f->cache->is_closing && f->state < FILL_HASH) {
+	if ((f->cache->is_closing || f->is_abandoned) && f->state < FILL_HASH) {
 		(void)err_set(&f->error, ERR_CANCELLED,
 		    "the mirror is stopping; ask again");
 		(void)fill_fail(f, &f->error);
@@ -323,6 +324,7 @@ step_try(struct fill *f)
 	uint64_t wait_ms = 0, now = now_ms(f);
 	struct err err;
 
+	f->attempt.class = fill_class(f);
 	switch (attempt_next(&f->attempt, &f->endpoint, &wait_ms)) {
 	case ATTEMPT_GO:
 		break;

@@ -39,6 +39,11 @@ struct fill *fill_start(struct cache *, const struct target *,
 bool fill_is_open_to(const struct fill *, const struct target *);
 /* Verified, and on its way into the index: its size, else 0. */
 uint64_t fill_verified_size(const struct fill *);
+/* Bytes from the start that are here. */
+uint64_t fill_front(const struct fill *);
+/* No news any more.  One that nobody waits for ends soon, and leaves its draft
+ * to be resumed. */
+void fill_unfollow(struct fill *, struct follower *);
 /* Its last news end the follower's following. */
 void fill_follow(struct fill *, struct follower *, bool has_joined);
 /* The cache is closing: end soon, leave the draft. */

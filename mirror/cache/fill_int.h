@@ -60,6 +60,8 @@ struct fill {
 	TAILQ_HEAD(, follower) followers;
 	bool is_distrusting; /* of the endpoint that is asked: hold back all */
 	bool is_verified;
+	bool has_had_client;
+	bool is_abandoned;         /* by releases, and no client ever came */
 	bool is_resting;           /* REST: the timer has not come yet */
 	uint64_t named_size;       /* by a manifest; 0: not known */
 	uint64_t expected_size;    /* by it or by a head; 0: not known */
@@ -81,6 +83,8 @@ unsigned fill_patience_ms(const struct fill *);
 void fill_run(struct fill *);
 unsigned fill_n_running(const struct fill *); /* lanes */
 bool fill_is_empty(const struct fill *);      /* its draft */
+/* Does anybody but releases follow it? */
+bool fill_has_client(const struct fill *);
 enum link_class fill_class(const struct fill *);
 /* Whom nobody waits for steps aside on the link, until somebody does. */
 void fill_look_for_readers(struct fill *);

@@ -24,6 +24,8 @@ static void deliver_news(struct letter *);
 void
 follower_wake(struct follower *f)
 {
+	if (f->port == NULL)
+		return;
 	if (atomic_exchange_explicit(&f->is_woken, true, memory_order_acq_rel))
 		return;
 	f->wake.deliver = deliver_wake;
@@ -43,7 +45,7 @@ post_news(struct news *n, struct follower *to, enum news_kind kind)
 void
 follower_stream(struct follower *f, struct stream *stream, bool has_joined)
 {
-	struct news *n = calloc(1, sizeof(*n));
+	struct news *n = f->port != NULL ? calloc(1, sizeof(*n)) : NULL;
 
 	if (n == NULL)
 		return;
@@ -55,7 +57,7 @@ follower_stream(struct follower *f, struct stream *stream, bool has_joined)
 void
 follower_halt(struct follower *f)
 {
-	struct news *n = calloc(1, sizeof(*n));
+	struct news *n = f->port != NULL ? calloc(1, sizeof(*n)) : NULL;
 
 	if (n != NULL)
 		post_news(n, f, NEWS_HALT);
@@ -66,7 +68,10 @@ follower_end(struct follower *f, enum news_kind kind, const struct err *err)
 {
 	if (err != NULL)
 		f->last.error = *err;
-	post_news(&f->last, f, kind);
+	if (f->port != NULL)
+		post_news(&f->last, f, kind);
+	else
+		f->on_end(f, kind);
 }
 
 /* ---- one reader -------------------------------------------------------- */

@@ -42,7 +42,7 @@ struct news {
 
 struct follower {
 	/* Fixed once it was posted. */
-	struct cache_port *port;
+	struct cache_port *port; /* NULL: nobody on a serve loop (want.c) */
 	struct target target;
 	uint64_t expected_size; /* from a manifest; 0: not known */
 
@@ -66,6 +66,8 @@ struct follower {
 	struct cache *cache;
 	bool has_joined_fill;
 	bool was_confirmed;
+	bool is_following; /* is in the fill's list */
+	void (*on_end)(struct follower *, enum news_kind); /* port == NULL */
 };
 
 /* Origin loop: tell the serve loop.  A stream is referenced for it. */

@@ -156,6 +156,7 @@ step_try(struct gather *g)
 	enum attempt_next next = ATTEMPT_GO;
 	uint64_t wait_ms = 0;
 
+	g->attempt.class = g->spec.class;
 	if (g->spec.only != NULL && g->endpoint == NULL)
 		g->endpoint = g->spec.only;
 	else if (g->spec.only != NULL)
@@ -202,15 +203,6 @@ step_run(struct gather *g)
 
 /* ---- birth and death --------------------------------------------------- */
 
-/* What counts against rate limits is a GET of a manifest. */
-static enum link_class
-spends_as(const struct gather *g)
-{
-	bool counts = g->spec.what == FETCH_MANIFEST && !g->spec.is_head;
-
-	return counts ? g->spec.class : CLASS_PULL;
-}
-
 void
 gather_start(struct gather *g, const struct gather_spec *spec)
 {
@@ -219,7 +211,9 @@ gather_start(struct gather *g, const struct gather_spec *spec)
 	g->started_ms = loop_now_ms(spec->cache->origin);
 	attempt_init(
 	    &g->attempt, spec->cache->upstreams, spec->target->upstream);
-	g->attempt.class = spends_as(g);
+	g->attempt.class = spec->class;
+	/* A GET of a manifest is what registries count. */
+	g->attempt.is_spending = spec->what == FETCH_MANIFEST && !spec->is_head;
 	buf_init(&g->body, spec->max_bytes + 1);
 	timer_init(&g->timer, spec->cache->origin, on_timer, g);
 	gather_move(g, GATHER_TRY);
@@ -230,7 +224,7 @@ void
 gather_set_class(struct gather *g, enum link_class class)
 {
 	g->spec.class = class;
-	g->attempt.class = spends_as(g);
+	g->attempt.class = class;
 	if (g->fetch != NULL)
 		fetch_set_class(g->fetch, class);
 }

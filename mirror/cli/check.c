@@ -130,6 +130,18 @@ check_store(struct checker *c)
 	mistake(c, "store.path", err.text);
 }
 
+static void
+check_releases(struct checker *c)
+{
+	const char *folder = c->config->releases_folder;
+	struct err err;
+
+	if (folder == NULL || access(folder, R_OK | X_OK) == 0)
+		return;
+	(void)err_errno(&err, ERR_CONFIG, "%s can't be read", folder);
+	mistake(c, "releases.folder", err.text);
+}
+
 static int
 run_check(const char *path)
 {
@@ -149,6 +161,7 @@ run_check(const char *path)
 	check_admin(&c);
 	check_layouts(&c);
 	check_store(&c);
+	check_releases(&c);
 	if (c.n_mistakes == 0)
 		printf("%s: ok, %zu upstream%s, %zu link%s, %zu listen "
 		       "address%s\n",

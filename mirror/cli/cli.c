@@ -10,7 +10,7 @@
 #include "common/check.h"
 #include "common/str.h"
 
-#define OPTIONS_MAX 16
+#define OPTIONS_MAX 32
 #define NAME_MAX_LENGTH 32
 
 /* ---- commands ----------------------------------------------------------- */
@@ -125,19 +125,22 @@ cli_run(const struct command *commands, int argc, char **argv)
 /* ---- options ------------------------------------------------------------ */
 
 static void
-print_options(const struct option_table *t)
+print_options(const struct option_table *t, const char *what)
 {
-	printf("usage: railhead %s%s\n\n%s\n", t->command,
+	printf("usage: railhead %s%s%s%s\n\n%s\n", t->command,
+	    what != NULL ? " " : "", what != NULL ? what : "",
 	    t->n_rows > 0 ? " [OPTIONS]" : "", t->about);
 	if (t->n_rows > 0)
 		printf("\n");
 	for (size_t i = 0; i < t->n_rows; i++) {
 		const struct option_row *row = &t->rows[i];
 		const char *value = row->value != NULL ? row->value : "";
-		int width = (int)(strlen(row->name) + strlen(value));
+		const char *dashes = row->name[1] != '\0' ? "--" : "-";
+		int width =
+		    (int)(strlen(dashes) + strlen(row->name) + strlen(value));
 
-		printf("  --%s %s%*s %s\n", row->name, value,
-		    width < 36 ? 36 - width : 0, "", row->help);
+		printf("  %s%s %s%*s %s\n", dashes, row->name, value,
+		    width < 38 ? 38 - width : 0, "", row->help);
 	}
 }
 
@@ -220,38 +223,94 @@ fill_long_options(const struct option_table *t, struct option *options)
 	options[t->n_rows] = (struct option){ "help", no_argument, NULL, 'h' };
 }
 
-bool
-cli_options(const struct option_table *t, int argc, char **argv, int *status)
+/* ":hf:" of a table with a row "f". */
+static void
+fill_letters(const struct option_table *t, char letters[2 * OPTIONS_MAX + 3])
+{
+	size_t n = 0;
+
+	letters[n++] = ':';
+	letters[n++] = 'h';
+	for (size_t i = 0; i < t->n_rows; i++) {
+		if (t->rows[i].name[1] != '\0')
+			continue;
+		letters[n++] = t->rows[i].name[0];
+		if (t->rows[i].type != OPTION_FLAG)
+			letters[n++] = ':';
+	}
+	letters[n] = '\0';
+}
+
+/* The row that getopt_long() found; NULL: it found none. */
+static const struct option_row *
+found_row(const struct option_table *t, int c, int which)
+{
+	if (c == 0)
+		return &t->rows[which];
+	for (size_t i = 0; i < t->n_rows && c > 0 && c != 'h'; i++)
+		if (t->rows[i].name[0] == c && t->rows[i].name[1] == '\0')
+			return &t->rows[i];
+	return NULL;
+}
+
+/* What getopt_long() said at the end: -1, unless something is wrong. */
+static int
+read_options(const struct option_table *t, int argc, char **argv, int *status)
 {
 	struct option options[OPTIONS_MAX + 1] = { { NULL, 0, NULL, 0 } };
+	char letters[2 * OPTIONS_MAX + 3];
+	const struct option_row *row;
 	int which = 0, c;
 
 	fill_long_options(t, options);
+	fill_letters(t, letters);
 	optind = 0; /* glibc: start anew */
 	opterr = 0;
-	*status = EXIT_USAGE;
-	while ((c = getopt_long(argc, argv, ":h", options, &which)) == 0) {
-		const struct option_row *row = &t->rows[which];
-
+	for (;;) {
+		c = getopt_long(argc, argv, letters, options, &which);
+		row = found_row(t, c, which);
+		if (row == NULL)
+			return c;
 		if (set_option(row, optarg) != 0) {
 			*status = wrong_value(t, row, optarg);
-			return false;
+			return 0;
 		}
 	}
+}
+
+bool
+cli_options_and(const struct option_table *t, const char *what, const char **to,
+    int argc, char **argv, int *status)
+{
+	int c;
+
+	*status = EXIT_USAGE;
+	c = read_options(t, argc, argv, status);
 	if (c == 'h') {
-		print_options(t);
+		print_options(t, what);
 		*status = EXIT_YES;
 	} else if (c == ':') {
 		*status =
 		    wrong_use(t, "a value is missing after", argv[optind - 1]);
-	} else if (c != -1) {
+	} else if (c != -1 && c != 0) {
 		*status = wrong_use(t, "there is no option", argv[optind - 1]);
-	} else if (optind < argc) {
-		*status = wrong_use(t, "no use for", argv[optind]);
-	} else {
+	} else if (c == -1 && what != NULL && optind == argc) {
+		*status = wrong_use(t, "this takes a", what);
+	} else if (c == -1 && optind + (what != NULL) < argc) {
+		*status =
+		    wrong_use(t, "no use for", argv[optind + (what != NULL)]);
+	} else if (c == -1) {
+		if (what != NULL)
+			*to = argv[optind];
 		return true;
 	}
 	return false;
+}
+
+bool
+cli_options(const struct option_table *t, int argc, char **argv, int *status)
+{
+	return cli_options_and(t, NULL, NULL, argc, argv, status);
 }
 
 int

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/cli.h"
 #include "cli_int.h"
 #include "common/buf.h"
 
@@ -23,6 +24,7 @@ struct client {
 	struct curl_slist *headers;
 	const char *url; /* borrowed */
 	struct buf body;
+	json_t *said; /* the last answer; owned, may be NULL */
 	char error[CURL_ERROR_SIZE];
 };
 
@@ -125,6 +127,7 @@ client_free(struct client *c)
 		return;
 	curl_easy_cleanup(c->curl);
 	curl_slist_free_all(c->headers);
+	json_decref(c->said);
 	buf_done(&c->body);
 	free(c);
 }
@@ -135,14 +138,15 @@ client_free(struct client *c)
 static int
 refused(struct client *c, long status, const json_t *answer, struct err *err)
 {
-	enum err_code code = status == 401 ? ERR_UNAUTHORIZED
-	    : status == 403                ? ERR_DENIED
-	    : status / 100 == 4            ? ERR_BAD_REQUEST
-					   : ERR_UPSTREAM_DOWN;
 	const json_t *first =
 	    json_array_get(json_object_get(answer, "errors"), 0);
 	const char *message =
 	    json_string_value(json_object_get(first, "message"));
+	enum err_code code = status == 401     ? ERR_UNAUTHORIZED
+	    : status == 403                    ? ERR_DENIED
+	    : status == 404 && message != NULL ? ERR_NOT_FOUND
+	    : status / 100 == 4                ? ERR_BAD_REQUEST
+					       : ERR_UPSTREAM_DOWN;
 	char shown[ERR_TEXT_MAX];
 
 	if (message == NULL)
@@ -185,14 +189,31 @@ ask(struct client *c, const char *path, long *status, struct err *err)
 static json_t *
 read_answer(struct client *c, long status, struct err *err)
 {
-	json_t *answer =
+	json_decref(c->said);
+	c->said =
 	    json_loadb(c->body.p != NULL ? c->body.p : "", c->body.n, 0, NULL);
-
-	if (status == 200 && json_is_object(answer))
-		return answer;
-	(void)refused(c, status, answer, err);
-	json_decref(answer);
+	if ((status == 200 || status == 201) && json_is_object(c->said))
+		return json_incref(c->said);
+	(void)refused(c, status, c->said, err);
 	return NULL;
+}
+
+const json_t *
+client_said(const struct client *c)
+{
+	return c->said;
+}
+
+void
+client_set_patience(struct client *c, long ms)
+{
+	curl_easy_setopt(c->curl, CURLOPT_TIMEOUT_MS, ms);
+}
+
+void
+client_library_start(void)
+{
+	(void)curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
 json_t *
@@ -205,23 +226,170 @@ client_get(struct client *c, const char *path, struct err *err)
 	return read_answer(c, status, err);
 }
 
+/* The headers of all requests, and this one's type; NULL: no memory. */
+static struct curl_slist *
+typed_headers(const struct client *c, const char *type)
+{
+	struct curl_slist *all = NULL, *more;
+	char header[128];
+
+	(void)snprintf(header, sizeof(header), "Content-Type: %s", type);
+	all = curl_slist_append(NULL, header);
+	for (const struct curl_slist *h = c->headers; all != NULL && h != NULL;
+	     h = h->next) {
+		more = curl_slist_append(all, h->data);
+		if (more == NULL)
+			curl_slist_free_all(all);
+		all = more;
+	}
+	return all;
+}
+
+json_t *
+client_send(struct client *c, const char *method, const char *path,
+    const char *type, struct str body, struct err *err)
+{
+	struct curl_slist *headers =
+	    typed_headers(c, type != NULL ? type : "application/json");
+	long status = 0;
+	int rc;
+
+	if (headers == NULL) {
+		(void)err_set(err, ERR_NO_MEMORY, "no memory for a request");
+		return NULL;
+	}
+	curl_easy_setopt(c->curl, CURLOPT_HTTPHEADER, headers);
+	curl_easy_setopt(c->curl, CURLOPT_CUSTOMREQUEST, method);
+	curl_easy_setopt(
+	    c->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.n);
+	curl_easy_setopt(c->curl, CURLOPT_POSTFIELDS, body.n > 0 ? body.p : "");
+	rc = ask(c, path, &status, err);
+	curl_easy_setopt(c->curl, CURLOPT_CUSTOMREQUEST, NULL);
+	curl_easy_setopt(c->curl, CURLOPT_HTTPGET, 1L);
+	curl_easy_setopt(c->curl, CURLOPT_HTTPHEADER, c->headers);
+	curl_slist_free_all(headers);
+	return rc == 0 ? read_answer(c, status, err) : NULL;
+}
+
 json_t *
 client_patch(
     struct client *c, const char *path, const json_t *body, struct err *err)
 {
 	char *text = json_dumps(body, 0);
-	long status = 0;
-	int rc;
+	json_t *answer;
 
 	if (text == NULL) {
 		(void)err_set(err, ERR_NO_MEMORY, "no memory for a request");
 		return NULL;
 	}
-	curl_easy_setopt(c->curl, CURLOPT_CUSTOMREQUEST, "PATCH");
-	curl_easy_setopt(c->curl, CURLOPT_POSTFIELDS, text);
-	rc = ask(c, path, &status, err);
-	curl_easy_setopt(c->curl, CURLOPT_CUSTOMREQUEST, NULL);
-	curl_easy_setopt(c->curl, CURLOPT_HTTPGET, 1L);
+	answer = client_send(
+	    c, "PATCH", path, "application/json", str_of(text), err);
 	free(text);
-	return rc == 0 ? read_answer(c, status, err) : NULL;
+	return answer;
+}
+
+/* ---- events ------------------------------------------------------------- */
+
+struct listening {
+	struct client *client;
+	client_event_fn *fn;
+	void *arg;
+	bool is_enough;
+};
+
+/* One event's lines; what we do not know is passed over. */
+static void
+hear(struct listening *l, struct str text)
+{
+	char event[64] = "message";
+	json_t *data = NULL;
+	struct str line;
+
+	while (str_cut(&text, '\n', &line)) {
+		if (str_starts(line, STR("event: ")))
+			(void)str_printable(
+			    str_from(line, 7), event, sizeof(event));
+		if (str_starts(line, STR("data: ")) && data == NULL)
+			data = json_loadb(line.p + 6, line.n - 6, 0, NULL);
+	}
+	if (data != NULL && !l->fn(l->arg, event, data))
+		l->is_enough = true;
+	json_decref(data);
+}
+
+static size_t
+on_stream(char *bytes, size_t size, size_t n, void *arg)
+{
+	struct listening *l = arg;
+	struct buf *body = &l->client->body;
+	const char *end;
+	long status = 0;
+
+	buf_add(body, bytes, size * n);
+	curl_easy_getinfo(l->client->curl, CURLINFO_RESPONSE_CODE, &status);
+	while (status == 200 && !l->is_enough &&
+	    (end = memmem(body->p, body->n, "\n\n", 2)) != NULL) {
+		size_t length = (size_t)(end - body->p);
+
+		hear(l, (struct str){ body->p, length });
+		buf_consume(body, length + 2);
+	}
+	return body->overflow || l->is_enough ? 0 : size * n;
+}
+
+int
+client_listen(struct client *c, const char *path, client_event_fn *fn,
+    void *arg, struct err *err)
+{
+	struct listening l = { c, fn, arg, false };
+	long status = 0;
+	int rc;
+
+	curl_easy_setopt(c->curl, CURLOPT_WRITEFUNCTION, on_stream);
+	curl_easy_setopt(c->curl, CURLOPT_WRITEDATA, &l);
+	client_set_patience(c, 0);
+	rc = ask(c, path, &status, err);
+	client_set_patience(c, TOTAL_MS);
+	curl_easy_setopt(c->curl, CURLOPT_WRITEFUNCTION, on_body);
+	curl_easy_setopt(c->curl, CURLOPT_WRITEDATA, &c->body);
+	if (l.is_enough)
+		return 0;
+	if (rc != 0)
+		return -1;
+	if (status == 200)
+		return 0;
+	(void)read_answer(c, status, err);
+	return -1;
+}
+
+/* ---- what commands have in common --------------------------------------- */
+
+int
+client_exit(const char *command, const struct err *err)
+{
+	return cli_fail(err->code == ERR_UPSTREAM_DOWN ? EXIT_UNREACHABLE
+		: err->code == ERR_NOT_FOUND           ? EXIT_NO
+						       : EXIT_USAGE,
+	    command, err->text);
+}
+
+struct client *
+client_open(const char *command, struct client_spec *spec, const char *config,
+    char url[ADMIN_URL_MAX])
+{
+	struct client *c = NULL;
+	struct err err;
+
+	if (client_find_admin(spec, config, url, &err) == 0)
+		c = client_new(spec, &err);
+	if (c == NULL)
+		(void)cli_fail(EXIT_USAGE, command, err.text);
+	return c;
+}
+
+void
+client_print(const json_t *value)
+{
+	(void)json_dumpf(value, stdout, JSON_INDENT(2));
+	(void)putchar('\n');
 }

@@ -225,6 +225,24 @@ reply_length(struct exchange *x, uint64_t length)
 	conn_wake(turn_of(x)->conn);
 }
 
+/* Of FD, from OFFSET to END. */
+static void
+set_file(struct turn *t, struct shared_fd *fd, uint64_t offset, uint64_t end)
+{
+	t->position = offset;
+	t->committed = offset;
+	t->end = offset;
+	if (t->is_bare) {
+		shared_fd_unref(fd);
+		return;
+	}
+	check(fd != NULL);
+	t->file = fd;
+	t->end = end;
+	t->cached_to = offset;
+	t->is_cold = false;
+}
+
 void
 reply_file(struct exchange *x, struct shared_fd *fd, uint64_t offset,
     uint64_t length, uint64_t allowed)
@@ -232,19 +250,31 @@ reply_file(struct exchange *x, struct shared_fd *fd, uint64_t offset,
 	struct turn *t = turn_of(x);
 
 	finish_head(t, length);
-	t->position = offset;
-	t->committed = offset;
-	t->end = offset;
-	if (t->is_bare) {
-		shared_fd_unref(fd);
-	} else {
-		check(fd != NULL);
-		t->file = fd;
-		t->end = offset + length;
-		t->allowed = allowed;
-		t->cached_to = offset;
-		t->is_cold = false;
-	}
+	set_file(t, fd, offset, offset + length);
+	t->allowed = allowed;
+	conn_wake(t->conn);
+}
+
+void
+reply_stream(struct exchange *x, struct shared_fd *fd)
+{
+	struct turn *t = turn_of(x);
+
+	t->closes = true; /* its end is the body's */
+	finish_head(t, REPLY_LENGTH_UNKNOWN);
+	set_file(t, fd, 0, UINT64_MAX);
+	t->allowed = 0;
+	conn_wake(t->conn);
+}
+
+void
+reply_stop(struct exchange *x)
+{
+	struct turn *t = turn_of(x);
+
+	check(t->reply == REPLY_BODY || t->reply == REPLY_CUT);
+	if (t->end > t->allowed)
+		t->end = t->allowed;
 	conn_wake(t->conn);
 }
 

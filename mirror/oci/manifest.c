@@ -88,7 +88,7 @@ read_link(const struct field *f, const json_t *value,
     struct manifest_link *link, struct err *err)
 {
 	struct str digest = oci_json_str(oci_json_get(value, f->digest_key));
-	const json_t *size = oci_json_get(value, "size");
+	const json_t *size = oci_json_get(value, "size"), *platform;
 	struct err why;
 
 	if (digest.p == NULL)
@@ -105,6 +105,10 @@ read_link(const struct field *f, const json_t *value,
 	link->part = f->part;
 	link->size_bytes = f->has_size ? (uint64_t)json_integer_value(size) : 0;
 	link->media_type = text_of(value, "mediaType");
+	platform = oci_json_get(value, "platform");
+	link->os = text_of(platform, "os");
+	link->architecture = text_of(platform, "architecture");
+	link->variant = text_of(platform, "variant");
 	return 0;
 }
 

@@ -193,6 +193,28 @@ index_batch_forget(struct index_batch *b, const struct digest *d)
 }
 
 void
+index_batch_pin(struct index_batch *b, struct str release,
+    const struct digest *d, const struct pin_row *row)
+{
+	char body[PIN_BODY];
+	struct row_key k;
+
+	key_of_pin(&k, release, d);
+	pin_encode(row, body);
+	add(b, OP_PIN, TABLE_PINS, &k, BODY({ body, sizeof(body) }));
+}
+
+void
+index_batch_unpin(
+    struct index_batch *b, struct str release, const struct digest *d)
+{
+	struct row_key k;
+
+	key_of_pin(&k, release, d);
+	add(b, OP_UNPIN, TABLE_PINS, &k, BODY({ NULL, 0 }));
+}
+
+void
 index_batch_built(struct index_batch *b)
 {
 	struct row_key k = { 5, "built" };

@@ -35,6 +35,9 @@ static const char *const table_names[TABLE_COUNT] = {
 	[TABLE_MEMBERS] = "members",
 	[TABLE_DOCUMENTS] = "documents",
 	[TABLE_COUNTERS] = "counters",
+	[TABLE_PINS] = "pins",
+	[TABLE_PINNED] = "pinned",
+	[TABLE_PIN_COUNTS] = "pin_counts",
 };
 
 /* ---- errors ------------------------------------------------------------- */

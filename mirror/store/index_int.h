@@ -21,6 +21,9 @@ enum index_table {
 	TABLE_MEMBERS,
 	TABLE_DOCUMENTS,
 	TABLE_COUNTERS, /* keys "usage" and "built" */
+	TABLE_PINS,
+	TABLE_PINNED, /* the same by digest; no bodies */
+	TABLE_PIN_COUNTS,
 	TABLE_COUNT
 };
 
@@ -50,6 +53,11 @@ struct index {
 	atomic_uint_fast64_t used_bytes; /* the same, for all to see */
 	atomic_uint_fast64_t n_objects;
 	struct metric *commits;
+
+	/* Under the lock. */
+	struct loop *watch_home; /* borrowed */
+	index_watch_fn *watch;   /* NULL: nobody */
+	void *watch_arg;
 };
 
 /* ---- index_env.c -------------------------------------------------------- */
@@ -66,7 +74,15 @@ void index_writer_stop(struct index *); /* commits what is queued */
 
 /* ---- index_batch.c: a batch is a list of operations --------------------- */
 
-enum op_kind { OP_PUT, OP_BLOB, OP_MEMBER, OP_FORGET, OP_PUBLIC };
+enum op_kind {
+	OP_PUT,
+	OP_BLOB,
+	OP_MEMBER,
+	OP_FORGET,
+	OP_PUBLIC,
+	OP_PIN,
+	OP_UNPIN
+};
 
 struct op {
 	enum op_kind kind;
@@ -94,6 +110,50 @@ struct index_batch {
 /* Takes the operation at *offset; false at the end. */
 bool batch_next(const struct index_batch *, size_t *offset, struct op *);
 
+/* ---- index_write.c: what one transaction does --------------------------- */
+
+struct pin_tally;
+
+struct group {
+	struct index *index;
+	struct MDB_txn *txn;
+	struct usage usage;
+	uint64_t n_new; /* blobs */
+	bool only_missing;
+	struct pin_tally *tallies; /* owned; of the releases it touches */
+	size_t n_tallies, cap_tallies;
+	struct pin_change *changes; /* owned; for the watcher */
+	size_t n_changes, cap_changes;
+	bool has_lost_changes; /* no memory for them */
+};
+
+/* The body of a row, or false when it is absent or damaged. */
+bool group_get(struct group *, const struct op *, struct str *body);
+int group_put(
+    struct group *, const struct op *, struct str body, unsigned flags);
+int group_delete(struct group *, const struct op *); /* absent: fine */
+
+/* ---- index_pin.c -------------------------------------------------------- */
+
+int pin_op(struct group *, const struct op *);
+int pin_op_unpin(struct group *, const struct op *);
+/* The blob of this key came, or went. */
+int pin_blob_changed(struct group *, struct str digest_key, bool is_here);
+int pin_write_counts(struct group *);
+void pin_tell(struct group *); /* it was committed */
+void pin_group_done(struct group *);
+
+/* ---- index_read.c ------------------------------------------------------- */
+
+struct index_reader {
+	struct index *index; /* borrowed; outlives us */
+	struct MDB_txn *txn;
+	bool is_active; /* renewed: what was found is valid */
+};
+
+bool reader_renew(struct index_reader *);
+bool reader_damaged(struct index_reader *); /* counts it; false */
+
 /* ---- index_row.c: keys and values --------------------------------------- */
 
 #define KEY_MAX 511 /* LMDB's */
@@ -106,6 +166,12 @@ struct row_key {
 void key_of_digest(struct row_key *, const struct digest *);
 void key_of_tag(struct row_key *, struct str scope, struct str tag);
 void key_of_member(struct row_key *, struct str scope, const struct digest *);
+void key_of_release(struct row_key *, struct str release);
+void key_of_pin(struct row_key *, struct str release, const struct digest *);
+void key_of_pinned(struct row_key *, struct str digest_key, struct str release);
+/* False: it is no such key. */
+bool key_split_pin(struct str key, struct str *release, struct str *digest_key);
+bool key_digest(struct str digest_key, struct digest *);
 void key_of_document(
     struct row_key *, enum document_kind, struct str scope, struct str key);
 
@@ -125,6 +191,8 @@ bool row_open(
 #define MANIFEST_BODY_HEAD 11
 #define DOCUMENT_BODY_HEAD 8
 #define USAGE_BODY 16
+#define PIN_BODY 10
+#define PIN_COUNTS_BODY 40
 void blob_encode(const struct blob_row *, char out[BLOB_BODY]);
 bool blob_decode(struct str body, struct blob_row *);
 void member_encode(const struct member_row *, char out[MEMBER_BODY]);
@@ -137,6 +205,10 @@ bool manifest_decode(struct str body, struct manifest_row *);
 /* The head only; the bytes follow it. */
 void document_encode(const struct document_row *, char out[DOCUMENT_BODY_HEAD]);
 bool document_decode(struct str body, struct document_row *);
+void pin_encode(const struct pin_row *, char out[PIN_BODY]);
+bool pin_decode(struct str body, struct pin_row *);
+void pin_counts_encode(const struct pin_counts *, char out[PIN_COUNTS_BODY]);
+bool pin_counts_decode(struct str body, struct pin_counts *);
 void usage_encode(const struct usage *, char out[USAGE_BODY]);
 bool usage_decode(struct str body, struct usage *);
 

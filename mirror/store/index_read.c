@@ -11,12 +11,6 @@
 #include "common/check.h"
 #include "index_int.h"
 
-struct index_reader {
-	struct index *index; /* borrowed; outlives us */
-	MDB_txn *txn;
-	bool is_active; /* renewed: what was found is valid */
-};
-
 struct index_reader *
 index_reader_new(struct store *s, struct err *err)
 {
@@ -57,7 +51,7 @@ index_release(struct index_reader *r)
 	r->is_active = false;
 }
 
-static bool
+bool
 reader_renew(struct index_reader *r)
 {
 	if (!r->is_active)
@@ -65,8 +59,8 @@ reader_renew(struct index_reader *r)
 	return r->is_active;
 }
 
-static bool
-count_damaged(struct index_reader *r)
+bool
+reader_damaged(struct index_reader *r)
 {
 	atomic_fetch_add(&r->index->n_damaged, 1);
 	return false;
@@ -86,10 +80,10 @@ find(struct index_reader *r, enum index_table table, const struct row_key *k,
 		return false;
 	if (rc != 0) {
 		index_distrust(r->index, rc);
-		return count_damaged(r);
+		return reader_damaged(r);
 	}
 	if (!row_open(table, key_str(k), STR_OF_VAL(value), body))
-		return count_damaged(r);
+		return reader_damaged(r);
 	return true;
 }
 
@@ -102,7 +96,7 @@ index_find_blob(
 
 	key_of_digest(&k, d);
 	return find(r, TABLE_BLOBS, &k, &body) &&
-	    (blob_decode(body, row) || count_damaged(r));
+	    (blob_decode(body, row) || reader_damaged(r));
 }
 
 bool
@@ -114,7 +108,7 @@ index_find_manifest(
 
 	key_of_digest(&k, d);
 	return find(r, TABLE_MANIFESTS, &k, &body) &&
-	    (manifest_decode(body, row) || count_damaged(r));
+	    (manifest_decode(body, row) || reader_damaged(r));
 }
 
 bool
@@ -126,7 +120,7 @@ index_find_tag(struct index_reader *r, struct str scope, struct str tag,
 
 	key_of_tag(&k, scope, tag);
 	return find(r, TABLE_TAGS, &k, &body) &&
-	    (tag_decode(body, row) || count_damaged(r));
+	    (tag_decode(body, row) || reader_damaged(r));
 }
 
 bool
@@ -138,7 +132,7 @@ index_find_member(struct index_reader *r, struct str scope,
 
 	key_of_member(&k, scope, d);
 	return find(r, TABLE_MEMBERS, &k, &body) &&
-	    (member_decode(body, row) || count_damaged(r));
+	    (member_decode(body, row) || reader_damaged(r));
 }
 
 bool
@@ -150,5 +144,29 @@ index_find_document(struct index_reader *r, enum document_kind kind,
 
 	key_of_document(&k, kind, scope, key);
 	return find(r, TABLE_DOCUMENTS, &k, &body) &&
-	    (document_decode(body, row) || count_damaged(r));
+	    (document_decode(body, row) || reader_damaged(r));
+}
+
+bool
+index_find_counts(
+    struct index_reader *r, struct str release, struct pin_counts *counts)
+{
+	struct row_key k;
+	struct str body;
+
+	key_of_release(&k, release);
+	return find(r, TABLE_PIN_COUNTS, &k, &body) &&
+	    (pin_counts_decode(body, counts) || reader_damaged(r));
+}
+
+bool
+index_find_pin(struct index_reader *r, struct str release,
+    const struct digest *d, struct pin_row *row)
+{
+	struct row_key k;
+	struct str body;
+
+	key_of_pin(&k, release, d);
+	return find(r, TABLE_PINS, &k, &body) &&
+	    (pin_decode(body, row) || reader_damaged(r));
 }

@@ -6,6 +6,9 @@
  *	tag                scope, NUL, tag
  *	member             scope, NUL, digest key
  *	document           u8 kind, scope, NUL, key
+ *	pin                release, NUL, digest key
+ *	pinned             digest key, release
+ *	pin counts         release
  * Bodies (behind the head, see index_int.h), numbers little-endian:
  *	blob               u64 size, i64 stored_at, u8 is_public
  *	manifest           u64 size, u16 length of media type, u8 has bytes,
@@ -14,6 +17,10 @@
  *	member             u64 size
  *	document           i64 confirmed_at, bytes
  *	usage              u64 used_bytes, u64 n_objects
+ *	pin                u64 size, u8 part, u8 1: open, 2: here
+ *	pinned             nothing
+ *	pin counts         u64 n_digests, n_missing, n_open, bytes,
+ *	                   missing_bytes
  */
 #include "common/check.h"
 #include "common/crc32c.h"
@@ -85,6 +92,62 @@ key_of_document(struct row_key *k, enum document_kind kind, struct str scope,
 	key_begin(k);
 	if (key_add(k, &first, 1) && key_add_scope(k, scope))
 		(void)key_add(k, key.p, key.n);
+}
+
+/* As long as its algorithm's digests are; 0: none. */
+static size_t
+digest_key_bytes(char alg)
+{
+	struct digest d = { .alg = (uint8_t)alg };
+
+	if (d.alg != DIGEST_SHA256 && d.alg != DIGEST_SHA512)
+		return 0;
+	return digest_key_size(&d);
+}
+
+bool
+key_digest(struct str key, struct digest *d)
+{
+	if (key.n == 0 || digest_key_bytes(key.p[0]) != key.n)
+		return false;
+	*d = (struct digest){ 0 };
+	memcpy(d, key.p, key.n);
+	return true;
+}
+
+void
+key_of_release(struct row_key *k, struct str release)
+{
+	key_begin(k);
+	if (release.n <= INDEX_RELEASE_MAX)
+		(void)key_add(k, release.p, release.n);
+}
+
+void
+key_of_pin(struct row_key *k, struct str release, const struct digest *d)
+{
+	key_of_release(k, release);
+	if (k->n > 0 && key_add(k, "", 1))
+		(void)key_add(k, d, digest_key_size(d));
+}
+
+void
+key_of_pinned(struct row_key *k, struct str digest_key, struct str release)
+{
+	key_begin(k);
+	if (key_add(k, digest_key.p, digest_key.n))
+		(void)key_add(k, release.p, release.n);
+}
+
+bool
+key_split_pin(struct str key, struct str *release, struct str *digest_key)
+{
+	size_t n = str_index(key, '\0');
+
+	*release = (struct str){ key.p, n };
+	*digest_key = str_from(key, n < key.n ? n + 1 : n);
+	return digest_key->n > 0 &&
+	    digest_key_bytes(digest_key->p[0]) == digest_key->n;
 }
 
 /* ---- heads -------------------------------------------------------------- */
@@ -247,5 +310,52 @@ usage_decode(struct str body, struct usage *u)
 		return false;
 	u->used_bytes = le64_get(body.p);
 	u->n_objects = le64_get(body.p + 8);
+	return true;
+}
+
+#define PIN_OPEN 1
+#define PIN_HERE 2
+
+void
+pin_encode(const struct pin_row *row, char out[PIN_BODY])
+{
+	le64_put(out, row->size);
+	out[8] = (char)row->part;
+	out[9] = (char)((row->is_open ? PIN_OPEN : 0) |
+	    (row->is_here ? PIN_HERE : 0));
+}
+
+bool
+pin_decode(struct str body, struct pin_row *row)
+{
+	if (body.n != PIN_BODY)
+		return false;
+	row->size = le64_get(body.p);
+	row->part = (uint8_t)body.p[8];
+	row->is_open = (body.p[9] & PIN_OPEN) != 0;
+	row->is_here = (body.p[9] & PIN_HERE) != 0;
+	return true;
+}
+
+void
+pin_counts_encode(const struct pin_counts *c, char out[PIN_COUNTS_BODY])
+{
+	le64_put(out, c->n_digests);
+	le64_put(out + 8, c->n_missing);
+	le64_put(out + 16, c->n_open);
+	le64_put(out + 24, c->bytes);
+	le64_put(out + 32, c->missing_bytes);
+}
+
+bool
+pin_counts_decode(struct str body, struct pin_counts *c)
+{
+	if (body.n != PIN_COUNTS_BODY)
+		return false;
+	c->n_digests = le64_get(body.p);
+	c->n_missing = le64_get(body.p + 8);
+	c->n_open = le64_get(body.p + 16);
+	c->bytes = le64_get(body.p + 24);
+	c->missing_bytes = le64_get(body.p + 32);
 	return true;
 }

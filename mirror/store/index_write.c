@@ -17,19 +17,10 @@
 #define GROUP_BYTES (8u << 20)
 #define GROUP_OPS 2048
 
-struct group {
-	struct index *index;
-	MDB_txn *txn;
-	struct usage usage;
-	uint64_t n_new; /* blobs */
-	bool only_missing;
-};
-
 /* ---- operations --------------------------------------------------------- */
 
-/* The body of a row, or false when it is absent or damaged. */
-static bool
-get_row(struct group *g, const struct op *op, struct str *body)
+bool
+group_get(struct group *g, const struct op *op, struct str *body)
 {
 	MDB_val key = VAL(op->key), value;
 
@@ -38,8 +29,8 @@ get_row(struct group *g, const struct op *op, struct str *body)
 	    row_open(op->table, op->key, STR_OF_VAL(value), body);
 }
 
-static int
-put_row(struct group *g, const struct op *op, struct str body, unsigned flags)
+int
+group_put(struct group *g, const struct op *op, struct str body, unsigned flags)
 {
 	MDB_val key = VAL(op->key);
 	MDB_val value = { ROW_HEAD + body.n, NULL };
@@ -56,10 +47,20 @@ put_row(struct group *g, const struct op *op, struct str body, unsigned flags)
 	return 0;
 }
 
+int
+group_delete(struct group *g, const struct op *op)
+{
+	MDB_val key = VAL(op->key);
+	int rc = mdb_del(g->txn, g->index->tables[op->table], &key, NULL);
+
+	return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
 static int
 op_put(struct group *g, const struct op *op)
 {
-	return put_row(g, op, op->body, g->only_missing ? MDB_NOOVERWRITE : 0);
+	return group_put(
+	    g, op, op->body, g->only_missing ? MDB_NOOVERWRITE : 0);
 }
 
 static uint64_t
@@ -89,7 +90,8 @@ op_blob(struct group *g, const struct op *op)
 	struct blob_row old, new;
 	char bytes[BLOB_BODY];
 	struct str body;
-	bool had = get_row(g, op, &body) && blob_decode(body, &old);
+	bool had = group_get(g, op, &body) && blob_decode(body, &old);
+	int rc;
 
 	check(blob_decode(op->body, &new));
 	if (had)
@@ -98,7 +100,8 @@ op_blob(struct group *g, const struct op *op)
 		g->n_new++;
 	count_blob(g, had ? &old : NULL, &new);
 	blob_encode(&new, bytes);
-	return put_row(g, op, (struct str){ bytes, sizeof(bytes) }, 0);
+	rc = group_put(g, op, (struct str){ bytes, sizeof(bytes) }, 0);
+	return rc != 0 || had ? rc : pin_blob_changed(g, op->key, true);
 }
 
 static int
@@ -108,11 +111,12 @@ op_public(struct group *g, const struct op *op)
 	char bytes[BLOB_BODY];
 	struct str body;
 
-	if (!get_row(g, op, &body) || !blob_decode(body, &row) || row.is_public)
+	if (!group_get(g, op, &body) || !blob_decode(body, &row) ||
+	    row.is_public)
 		return 0;
 	row.is_public = true;
 	blob_encode(&row, bytes);
-	return put_row(g, op, (struct str){ bytes, sizeof(bytes) }, 0);
+	return group_put(g, op, (struct str){ bytes, sizeof(bytes) }, 0);
 }
 
 static int
@@ -122,25 +126,26 @@ op_member(struct group *g, const struct op *op)
 	struct str body;
 
 	check(member_decode(op->body, &new));
-	if (get_row(g, op, &body) && member_decode(body, &old) &&
+	if (group_get(g, op, &body) && member_decode(body, &old) &&
 	    (new.size == 0 || new.size == old.size))
 		return 0;
-	return put_row(g, op, op->body, 0);
+	return group_put(g, op, op->body, 0);
 }
 
 static int
 op_forget(struct group *g, const struct op *op)
 {
-	MDB_val key = VAL(op->key);
 	struct blob_row old;
 	struct str body;
 	int rc;
 
-	if (op->table == TABLE_BLOBS && get_row(g, op, &body) &&
+	if (op->table == TABLE_BLOBS && group_get(g, op, &body) &&
 	    blob_decode(body, &old))
 		count_blob(g, &old, NULL);
-	rc = mdb_del(g->txn, g->index->tables[op->table], &key, NULL);
-	return rc == MDB_NOTFOUND ? 0 : rc;
+	rc = group_delete(g, op);
+	if (rc == 0 && op->table == TABLE_BLOBS)
+		rc = pin_blob_changed(g, op->key, false);
+	return rc;
 }
 
 static int (*const carry_out[])(struct group *, const struct op *) = {
@@ -149,6 +154,8 @@ static int (*const carry_out[])(struct group *, const struct op *) = {
 	[OP_MEMBER] = op_member,
 	[OP_FORGET] = op_forget,
 	[OP_PUBLIC] = op_public,
+	[OP_PIN] = pin_op,
+	[OP_UNPIN] = pin_op_unpin,
 };
 
 /* ---- transactions ------------------------------------------------------- */
@@ -180,7 +187,7 @@ write_usage(struct group *g)
 	    g->usage.n_objects == g->index->usage.n_objects)
 		return 0;
 	usage_encode(&g->usage, bytes);
-	return put_row(g, &op, (struct str){ bytes, sizeof(bytes) }, 0);
+	return group_put(g, &op, (struct str){ bytes, sizeof(bytes) }, 0);
 }
 
 static int
@@ -197,13 +204,15 @@ write_group(struct group *g, const struct index_batch *first)
 	if (rc == 0)
 		rc = write_usage(g);
 	if (rc == 0)
+		rc = pin_write_counts(g);
+	if (rc == 0)
 		return mdb_txn_commit(g->txn);
 	mdb_txn_abort(g->txn);
 	return rc;
 }
 
 static void
-publish(const struct group *g)
+publish(struct group *g)
 {
 	struct index *ix = g->index;
 
@@ -213,6 +222,7 @@ publish(const struct group *g)
 	atomic_store_explicit(
 	    &ix->n_objects, g->usage.n_objects, memory_order_relaxed);
 	metric_add(ix->commits, (int64_t)g->n_new);
+	pin_tell(g);
 }
 
 /* ---- telling owners ----------------------------------------------------- */
@@ -290,6 +300,7 @@ commit_group(struct index *ix, struct index_batch *first)
 		publish(&g);
 	else
 		(void)index_error(&err, ix, rc, "write");
+	pin_group_done(&g);
 	for (b = first; b != NULL; b = next) {
 		next = b->next;
 		b->error = err;

@@ -18,8 +18,8 @@
 
 #include "common/buf.h"
 #include "common/check.h"
+#include "common/file.h"
 #include "common/map.h"
-#include "file_int.h"
 #include "loop/work.h"
 #include "oci/docker_config.h"
 #include "upstream/base64.h"

@@ -17,7 +17,7 @@
 
 #include "common/buf.h"
 #include "common/check.h"
-#include "file_int.h"
+#include "common/file.h"
 #include "layout_int.h"
 #include "tar_int.h"
 

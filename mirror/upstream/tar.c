@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 
 #include "common/buf.h"
-#include "file_int.h"
+#include "common/file.h"
 
 #define BLOCK_BYTES 512u
 #define NAME_MAX_BYTES 4096u

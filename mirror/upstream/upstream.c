@@ -204,6 +204,45 @@ trip(struct endpoint_state *s, uint64_t now_ms, uint64_t retry_after_ms)
 		breaker_failed(&s->breaker, now_ms, jitter(), retry_after_ms);
 }
 
+/* Over the window of the gates. */
+static int64_t
+recent_window_s(void)
+{
+	struct config *config = config_now();
+	int64_t window_s =
+	    config != NULL ? (int64_t)(config->gate.window_ms / 1000) : 1;
+
+	config_unref(config);
+	return window_s;
+}
+
+static void
+count_recent(struct endpoint_state *s, bool is_error)
+{
+	const uint64_t values[ROLLING_VALUES] = { 1, is_error };
+
+	rolling_add(&s->recent, recent_window_s(), clock_wall_s(), values);
+}
+
+void
+upstreams_recent(struct upstreams *us, const struct config_upstream *u,
+    struct upstream_recent *out)
+{
+	const struct endpoint_state *s;
+	uint64_t sums[ROLLING_VALUES];
+
+	*out = (struct upstream_recent){ .requests = 0 };
+	for (size_t i = 0; i < u->n_endpoints; i++) {
+		s = state_find(us, u, &u->endpoints[i], false);
+		if (s == NULL)
+			continue;
+		rolling_sum(
+		    &s->recent, recent_window_s(), clock_wall_s(), sums);
+		out->requests += sums[0];
+		out->errors += sums[1];
+	}
+}
+
 void
 endpoint_ended(struct endpoint_state *s, struct upstreams *us,
     enum fetch_result result, const struct err *err, uint64_t retry_after_ms)
@@ -213,6 +252,8 @@ endpoint_ended(struct endpoint_state *s, struct upstreams *us,
 	if (reason != NULL)
 		metric_count3(
 		    M_upstream_errors_total, s->upstream, s->label, reason, 1);
+	if (result != FETCH_HELD)
+		count_recent(s, reason != NULL);
 	if (result == FETCH_HELD) {
 		breaker_abandoned(&s->breaker);
 		return;

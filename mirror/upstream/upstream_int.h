@@ -6,6 +6,7 @@
 #define UPSTREAM_INT_H
 
 #include "common/metrics.h"
+#include "common/rolling.h"
 #include "upstream/breaker.h"
 #include "upstream/fetch.h"
 #include "upstream/layout.h"
@@ -31,7 +32,8 @@ struct endpoint_state {
 	int64_t ratelimit_remaining; /* the same, left */
 	uint64_t ratelimit_until_ms; /* the end of the window, at the latest */
 	uint64_t distrusted_until_ms;
-	struct metric *up; /* borrowed, like all cells */
+	struct rolling recent; /* requests, errors */
+	struct metric *up;     /* borrowed, like all cells */
 	struct metric *breaker_state;
 	struct metric *remaining; /* NULL until it is told */
 	enum fetch_result result; /* the last one; RUNNING: none yet */

@@ -56,6 +56,14 @@ def test_version():
 
 # ---- check --------------------------------------------------------------------------
 
+def test_check_of_a_folder_of_releases(config, tmp_path):
+    path = config({**GOOD, "releases": {"folder": str(tmp_path / "nowhere")}})
+    done = run("check", "--config", path)
+    assert done.returncode == 1 and "releases.folder" in done.stderr, done
+    (tmp_path / "nowhere").mkdir()
+    assert run("check", "--config", path).returncode == 0
+
+
 def test_check_of_a_good_file(config):
     done = run("check", "--config", config(GOOD))
     assert (done.returncode, done.stderr) == (0, "")

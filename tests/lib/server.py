@@ -114,6 +114,8 @@ class Line:
 
 
 class Server:
+    host = "127.0.0.1"      # where it listens; before start()
+
     def __init__(self, certificate=None, send_buffer=0):
         self.port = free_port()
         self.certificate = certificate
@@ -126,11 +128,11 @@ class Server:
 
     @property
     def url(self):
-        return f"{'https' if self.certificate else 'http'}://127.0.0.1:{self.port}"
+        return f"{'https' if self.certificate else 'http'}://{self.host}:{self.port}"
 
     @property
     def authority(self):
-        return f"127.0.0.1:{self.port}"
+        return f"{self.host}:{self.port}"
 
     def __enter__(self):
         return self.start()
@@ -139,7 +141,7 @@ class Server:
         self.stop()
 
     def start(self):
-        self._listener = socket.create_server(("127.0.0.1", self.port), backlog=1024)
+        self._listener = socket.create_server((self.host, self.port), backlog=1024)
         threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
         return self
 

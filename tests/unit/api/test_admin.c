@@ -2,8 +2,8 @@
  * test_admin.c - routes, roles and answers of the control plane.
  *
  * The HTTP side is the test's own: it notes the reply.  So are the upstreams,
- * the store's usage and the traffic.  Both loops are never started: letters
- * are delivered when the test says so.
+ * and stand_ins.c.  Both loops are never started: letters are delivered when
+ * the test says so.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,7 +18,6 @@
 #include <jansson.h>
 
 #include "api/admin.h"
-#include "api/traffic.h"
 #include "common/buf.h"
 #include "common/config.h"
 #include "common/metrics.h"
@@ -26,7 +25,6 @@
 #include "common/version.h"
 #include "http/exchange.h"
 #include "loop/loop.h"
-#include "store/store.h"
 #include "upstream/upstream.h"
 
 #define UPSTREAMS                                                              \
@@ -55,37 +53,6 @@ upstreams_report(struct upstreams *u, const struct config *config,
 	assert_true(n_reports <= max);
 	memcpy(out, reports, n_reports * sizeof(reports[0]));
 	return n_reports;
-}
-
-void
-store_usage(struct store *store, struct store_usage *u)
-{
-	(void)store;
-	memset(u, 0, sizeof(*u));
-	u->used_bytes = 1000;
-	u->n_objects = 7;
-	u->draft_bytes = 20;
-	u->capacity = 4000;
-	u->free_bytes = 3000;
-}
-
-void
-traffic_totals(struct traffic_totals *t)
-{
-	static const struct traffic_totals fixed = {
-		.requests = { [RESULT_HIT] = 3, [RESULT_MISS] = 1 }
-	};
-
-	*t = fixed;
-}
-
-const char *
-traffic_result_name(enum traffic_result r)
-{
-	static const char *const names[] = { "hit", "join", "miss", "stale",
-		"error" };
-
-	return names[r];
 }
 
 /* ---- the HTTP side ------------------------------------------------------ */
@@ -293,6 +260,44 @@ wrong_methods(void **state)
 	}
 	assert_int_equal(ask(HTTP_POST, "/v1/nothing"), 404);
 	assert_false(has_header("Allow"));
+}
+
+/* A name in the middle, and whose business it is. */
+static void
+releases(void **state)
+{
+	static const struct {
+		enum http_method method;
+		const char *path;
+		int status;
+		const char *here;
+	} rows[] = {
+		{ HTTP_GET, "/v1/releases", 200, "v1_releases" },
+		{ HTTP_GET, "/v1/releases/r7", 200, "v1_release" },
+		{ HTTP_PUT, "/v1/releases/r7", 200, "v1_release_put" },
+		{ HTTP_GET, "/v1/releases/r7/gate", 200, "v1_gate" },
+		{ HTTP_HEAD, "/v1/releases/r7/ready", 200, "v1_ready" },
+		{ HTTP_POST, "/v1/releases/r7/hold", 200, "v1_release_hold" },
+		{ HTTP_GET, "/v1/releases/", 404, NULL },
+		{ HTTP_GET, "/v1/releases/a/b/gate", 404, NULL },
+		{ HTTP_GET, "/v1/releases/r7/gates", 404, NULL },
+		{ HTTP_PUT, "/v1/releases/r7/gate", 405, NULL },
+		{ HTTP_GET, "/v1/releases/r7/hold", 405, NULL },
+	};
+	json_t *value;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_int_equal(
+		    ask(rows[i].method, rows[i].path), rows[i].status);
+		if (rows[i].here == NULL)
+			continue;
+		value = body();
+		assert_string_equal(
+		    json_string_value(json_object_get(value, "here")),
+		    rows[i].here);
+		json_decref(value);
+	}
 }
 
 static void
@@ -669,7 +674,7 @@ hosts_files(void **state)
 
 	(void)state;
 	assert_int_equal(
-	    get("/v1/hosts?mirror=http%3A%2F%2Fa:5000&fallback=no&site=s%207"),
+	    get("/v1/hosts?mirror=http%3A%2F%2Fa:5000&fallback=no&site=s%2D7"),
 	    200);
 	value = body();
 	files = json_object_get(value, "files");
@@ -680,7 +685,7 @@ hosts_files(void **state)
 	    "server = \"http://a:5000\"\n"
 	    "capabilities = [\"pull\", \"resolve\"]\n"
 	    "\n[header]\n"
-	    "  \"X-Railhead-Site\" = [\"s 7\"]\n"
+	    "  \"X-Railhead-Site\" = [\"s-7\"]\n"
 	    "\n# containerd 1.x ignores a file without this table.\n"
 	    "[host]\n");
 	assert_non_null(json_object_get(files, "demo.local/hosts.toml"));
@@ -774,6 +779,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(unknown_paths),
 		TEST(wrong_methods),
+		TEST(releases),
 		TEST(head_is_get),
 		TEST(health),
 		TEST(metrics),

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "api/hosts.h"
+#include "site/name.h"
 
 static const char yaml[] =
     "store: {path: /tmp/none}\n"
@@ -59,7 +60,7 @@ add_site_and_ca(struct hosts_spec *s)
 {
 	struct err err;
 
-	assert_int_equal(hosts_set_site(s, STR("store \"7\\"), &err), 0);
+	assert_int_equal(hosts_set_site(s, STR("store-7.emea"), &err), 0);
 	assert_int_equal(hosts_set_ca(s, STR("/etc/ca.crt"), &err), 0);
 }
 
@@ -109,12 +110,12 @@ two_mirrors_with_all(void **state)
 	       "  capabilities = [\"pull\", \"resolve\"]\n"
 	       "  ca = \"/etc/ca.crt\"\n"
 	       "  [host.\"https://a.test\".header]\n"
-	       "    \"X-Railhead-Site\" = [\"store \\\"7\\\\\"]\n"
+	       "    \"X-Railhead-Site\" = [\"store-7.emea\"]\n"
 	       "\n"
 	       "[host.\"http://b.test\"]\n"
 	       "  capabilities = [\"pull\", \"resolve\"]\n"
 	       "  [host.\"http://b.test\".header]\n"
-	       "    \"X-Railhead-Site\" = [\"store \\\"7\\\\\"]\n");
+	       "    \"X-Railhead-Site\" = [\"store-7.emea\"]\n");
 }
 
 static void
@@ -132,12 +133,12 @@ two_mirrors_without_fallback(void **state)
 	       "ca = \"/etc/ca.crt\"\n"
 	       "\n"
 	       "[header]\n"
-	       "  \"X-Railhead-Site\" = [\"store \\\"7\\\\\"]\n"
+	       "  \"X-Railhead-Site\" = [\"store-7.emea\"]\n"
 	       "\n"
 	       "[host.\"http://a.test\"]\n"
 	       "  capabilities = [\"pull\", \"resolve\"]\n"
 	       "  [host.\"http://a.test\".header]\n"
-	       "    \"X-Railhead-Site\" = [\"store \\\"7\\\\\"]\n");
+	       "    \"X-Railhead-Site\" = [\"store-7.emea\"]\n");
 }
 
 static void
@@ -301,7 +302,7 @@ wrong_sites_and_cas(void **state)
 	static const char *const wrong[] = { "", "a\nb", "a\tb", "\x7f",
 		"caf\xc3\xa9" };
 	struct hosts_spec s = { .n_mirrors = 0 };
-	char longest[129];
+	char longest[SITE_NAME_MAX + 1];
 	struct err err;
 
 	(void)state;
@@ -310,12 +311,16 @@ wrong_sites_and_cas(void **state)
 		    hosts_set_site(&s, str_of(wrong[i]), &err), -1);
 		assert_int_equal(hosts_set_ca(&s, str_of(wrong[i]), &err), -1);
 	}
+	assert_int_equal(hosts_set_site(&s, STR("store 7"), &err), -1);
+	assert_int_equal(hosts_set_site(&s, STR("10.1.2.3"), &err), -1);
 	for (size_t i = 0; i < sizeof(longest); i++)
 		longest[i] = 'x';
 	assert_int_equal(
-	    hosts_set_site(&s, (struct str){ longest, 129 }, &err), -1);
+	    hosts_set_site(&s, (struct str){ longest, sizeof(longest) }, &err),
+	    -1);
 	assert_int_equal(
-	    hosts_set_site(&s, (struct str){ longest, 128 }, &err), 0);
+	    hosts_set_site(&s, (struct str){ longest, SITE_NAME_MAX }, &err),
+	    0);
 }
 
 static int

@@ -13,13 +13,13 @@
 
 #include "cli/cli.h"
 
-#define ARGC_MAX 40
+#define ARGC_MAX 300
 
 /* A literal's bytes as argv wants them. */
 struct arguments {
 	int n;
 	char *v[ARGC_MAX + 1];
-	char bytes[1024];
+	char bytes[8192];
 };
 
 /* WORDS are separated by spaces. */
@@ -185,10 +185,49 @@ wrong_options(void **state)
 	}
 }
 
+/* A name beside the options, and options of one letter. */
+static void
+names_and_letters(void **state)
+{
+	static const char *file;
+	static bool waits;
+	static const struct option_row rows[] = {
+		{ "f", OPTION_TEXT, &file, "FILE", "a file" },
+		{ "wait", OPTION_FLAG, &waits, NULL, "waits" },
+	};
+	static const struct option_table table = { "test", "Tests.", rows, 2 };
+	static const char *const right[] = { "test r7 -f x --wait",
+		"test -f x r7 --wait", "test -fx --wait r7" };
+	static const char *const wrong[] = { "test -f x", "test r7 r8",
+		"test r7 -f", "test r7 -w", "test r7 -x y" };
+	const char *name;
+	int status;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(right) / sizeof(right[0]); i++) {
+		struct arguments *a = split(right[i]);
+
+		file = name = NULL;
+		waits = false;
+		assert_true(cli_options_and(
+		    &table, "NAME", &name, a->n, a->v, &status));
+		assert_string_equal(name, "r7");
+		assert_string_equal(file, "x");
+		assert_true(waits);
+	}
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		struct arguments *a = split(wrong[i]);
+
+		assert_false(cli_options_and(
+		    &table, "NAME", &name, a->n, a->v, &status));
+		assert_int_equal(status, EXIT_USAGE);
+	}
+}
+
 static void
 too_many_of_a_list(void **state)
 {
-	char words[512] = "test";
+	char words[4096] = "test";
 	int status;
 
 	(void)state;
@@ -225,6 +264,7 @@ main(void)
 		cmocka_unit_test(defaults_stay),
 		cmocka_unit_test(all_types),
 		cmocka_unit_test(wrong_options),
+		cmocka_unit_test(names_and_letters),
 		cmocka_unit_test(too_many_of_a_list),
 		cmocka_unit_test(help),
 	};

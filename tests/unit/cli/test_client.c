@@ -100,6 +100,8 @@ wrong_answers(void **state)
 		{ HEAD("302 Found"), "302", ERR_UPSTREAM_DOWN },
 		{ HEAD("500 Oops") "oops", "500", ERR_UPSTREAM_DOWN },
 		{ HEAD("404 No") "{}", "404", ERR_BAD_REQUEST },
+		{ HEAD("404 No") "{\"errors\":[{\"message\":\"no x\"}]}",
+		    "answered 404: no x", ERR_NOT_FOUND },
 		{ HEAD("401 No") "{\"errors\":[{\"message\":\"a token\\n\"}]}",
 		    "answered 401: a token\\x0a", ERR_UNAUTHORIZED },
 		{ HEAD("403 No") "{\"errors\":[{\"message\":\"a role\"}]}",

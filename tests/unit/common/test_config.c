@@ -492,7 +492,9 @@ test_rings(void **state)
 	assert_string_equal(
 	    c->rings[config_ring(c, STR("store-12"), sa)], "two");
 	assert_string_equal(
-	    c->rings[config_ring(c, STR("store-22"), sa)], "four");
+	    c->rings[config_ring(c, STR("store-22"), sa)], "two");
+	assert_string_equal(
+	    c->rings[config_ring(c, STR("store-22"), NULL)], "four");
 	assert_string_equal(
 	    c->rings[config_ring(c, STR("kiosk-1"), sa)], "two");
 	assert_int_equal(config_ring(c, STR("kiosk-1"), NULL), 0);

@@ -58,7 +58,7 @@ static void
 test_keys_and_kinds(void **state)
 {
 	static const struct mistake m[] = {
-		{ "regio: x", "1: regio: unknown key", "did you mean region? Allowed: listen, admin, store, limits, links, upstreams, tags, sites, gate, log, region, serve_loops, default_upstream" },
+		{ "regio: x", "1: regio: unknown key", "did you mean region? Allowed: listen, admin, store, limits, links, upstreams, tags, sites, gate, releases, log, region, serve_loops, default_upstream" },
 		{ "\nstore:\n  pth: /x", "3: store.pth: unknown key", "did you mean path? Allowed: path, capacity, min_free" },
 		{ "limits: {conections: 3}", "1: limits.conections: unknown key", "did you mean connections?" },
 		{ "store: {colour: red}", "1: store.colour: unknown key; allowed: path", "min_free" },

@@ -243,6 +243,64 @@ too_many_cells(void **state)
 }
 
 static void
+set_lag(const char *release, int64_t lag)
+{
+	metric_set(
+	    metric_cell(M_release_lag_seconds, (const char *[]){ release }),
+	    lag);
+}
+
+static void
+drop_lag(const char *release)
+{
+	metric_drop(
+	    metric_cell(M_release_lag_seconds, (const char *[]){ release }));
+}
+
+/* What a cell was about is gone: the first, the last, one between; and one of
+ * the same labels begins at 0 again. */
+static void
+dropped_cells(void **state)
+{
+	char *text;
+
+	(void)state;
+	set_lag("a", 1);
+	set_lag("b", 2);
+	set_lag("c", 3);
+	drop_lag("b");
+	drop_lag("a");
+	text = render();
+	assert_line(text, "railhead_release_lag_seconds{release=\"c\"} 3");
+	assert_null(strstr(text, "release=\"a\""));
+	assert_null(strstr(text, "release=\"b\""));
+	free(text);
+	drop_lag("c");
+	text = render();
+	assert_null(strstr(text, "release_lag_seconds"));
+	free(text);
+	set_lag("c", 0);
+	text = render();
+	assert_line(text, "railhead_release_lag_seconds{release=\"c\"} 0");
+	free(text);
+}
+
+/* The one that all share who found no room stays. */
+static void
+dropped_when_shared(void **state)
+{
+	char name[16];
+
+	(void)state;
+	for (unsigned i = 0; i < METRIC_CELLS_MAX + 10; i++) {
+		(void)snprintf(name, sizeof(name), "r%u", i);
+		set_lag(name, i);
+	}
+	drop_lag("beyond");
+	set_lag("beyond", 5);
+}
+
+static void
 count_scrape(void *arg)
 {
 	++*(int *)arg;
@@ -378,6 +436,8 @@ main(void)
 		TEST(families_that_show),
 		TEST(histograms),
 		TEST(too_many_cells),
+		TEST(dropped_cells),
+		TEST(dropped_when_shared),
 		TEST(scrapers),
 		TEST(many_threads),
 		TEST(the_process),

@@ -187,6 +187,38 @@ test_bools(void **state)
 	refuses(units_bool, wrong);
 }
 
+static void
+moment_is(const char *text, int64_t expected)
+{
+	int64_t out = 0;
+
+	if (!units_moment(str_of(text), &out))
+		fail_msg("%s is refused", text);
+	assert_int_equal(out, expected);
+}
+
+static void
+test_moments(void **state)
+{
+	static const char *const wrong[] = { "", "2026-11-22",
+		"2026-11-22T02:00:00", "2026-11-31T02:00:00Z",
+		"2026-13-01T02:00:00Z", "2026-11-22T24:00:00Z",
+		"2026-11-22T02:00Z", "2026-11-22T02:00:00.Z",
+		"2026-11-22T02:00:00+1:00", "2026-11-22T02:00:00Zx",
+		"1970-01-01T00:00:00Z", "soon", NULL };
+	int64_t out = 7;
+
+	(void)state;
+	moment_is("2026-11-22T02:00:00Z", 1795312800);
+	moment_is("2026-11-22 03:00:00.999+01:00", 1795312800);
+	moment_is("2026-11-21T20:30:00-05:30", 1795312800);
+	moment_is("2028-02-29T00:00:00z", 1835395200);
+	for (int i = 0; wrong[i] != NULL; i++)
+		if (units_moment(str_of(wrong[i]), &out))
+			fail_msg("%s is taken", wrong[i]);
+	assert_int_equal(out, 7);
+}
+
 int
 main(void)
 {
@@ -198,6 +230,7 @@ main(void)
 		cmocka_unit_test(test_times),
 		cmocka_unit_test(test_days),
 		cmocka_unit_test(test_bools),
+		cmocka_unit_test(test_moments),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -252,6 +252,70 @@ test_read_is_bounded(void **state)
 	assert_int_equal(close(fd), 0);
 }
 
+static void
+refused_stream(const char *text, const char *sentence)
+{
+	struct err err;
+
+	assert_null(yaml_stream_parse("t.yaml", str_of(text), &err));
+	if (strstr(err.text, sentence) == NULL)
+		fail_msg("\"%s\" is not in \"%s\"", sentence, err.text);
+}
+
+static void
+test_stream(void **state)
+{
+	struct err err;
+	struct yaml_doc *doc = yaml_stream_parse(
+	    "t.yaml", STR("a: &x [1, !!str 2]\nb: *x\n---\n---\nc: 3\n"), &err);
+	const struct yaml_node *root, *copy;
+
+	(void)state;
+	assert_non_null(doc);
+	root = yaml_doc_root(doc);
+	assert_int_equal(root->kind, YAML_LIST);
+	assert_int_equal(root->n, 3);
+	copy = yaml_find(root->first, "b");
+	assert_int_equal(copy->n, 2);
+	assert_int_equal(copy->line, 2);
+	assert_string_equal(copy->first->next->text.p, "2");
+	assert_true(yaml_is_null(root->first->next));
+	assert_string_equal(
+	    yaml_find(root->first->next->next, "c")->text.p, "3");
+	yaml_doc_free(doc);
+}
+
+static void
+test_stream_refuses(void **state)
+{
+	(void)state;
+	refused_stream("a: *x\n", "t.yaml:1: nothing before it");
+	refused_stream("a: &x 1\n---\nb: *x\n", "t.yaml:3: nothing before it");
+	refused_stream("a: &x [*x]\n", "t.yaml:1: nothing before it");
+	refused_stream("a: 1\n---\nb: [\n", "this is not YAML");
+	refused_stream("a: 1\na: 2\n", "given twice");
+}
+
+/* Nine lists of nine aliases each, of the one before. */
+static void
+test_laughs(void **state)
+{
+	struct buf text;
+
+	(void)state;
+	buf_init(&text, 4096);
+	buf_addz(&text, "a0: &a0 [x, x, x, x, x, x, x, x, x]\n");
+	for (int i = 1; i < 9; i++) {
+		buf_printf(&text, "a%d: &a%d [", i, i);
+		for (int j = 0; j < 9; j++)
+			buf_printf(&text, "%s*a%d", j > 0 ? ", " : "", i - 1);
+		buf_addz(&text, "]\n");
+	}
+	buf_add(&text, "", 1);
+	refused_stream(text.p, "more than 4000000 values");
+	buf_done(&text);
+}
+
 int
 main(void)
 {
@@ -264,6 +328,9 @@ main(void)
 		cmocka_unit_test(test_ceilings),
 		cmocka_unit_test(test_read),
 		cmocka_unit_test(test_read_is_bounded),
+		cmocka_unit_test(test_stream),
+		cmocka_unit_test(test_stream_refuses),
+		cmocka_unit_test(test_laughs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -274,6 +274,53 @@ head_before_bytes(void **state)
 	(void)close(fd);
 }
 
+/* ---- streams ------------------------------------------------------------ */
+
+static void
+late_stream(struct rig *r)
+{
+	reply_start(r->held, 200);
+	reply_stream(r->held, shared_fd_ref(r->file));
+}
+
+static void
+allow_step(struct rig *r)
+{
+	reply_allow(r->held, STEP);
+}
+
+static void
+stop_stream(struct rig *r)
+{
+	reply_stop(r->held);
+}
+
+/* As long as it goes on, and not a byte more; then the connection ends, though
+ * another request waits. */
+static void
+streamed(void **state)
+{
+	int fd = ask_late(late_stream);
+	struct reply r;
+
+	(void)state;
+	peer_head(fd, &r);
+	assert_int_equal(r.status, 200);
+	assert_null(reply_find(&r, "Content-Length"));
+	assert_memory_equal(reply_find(&r, "Connection"), "close", 5);
+	assert_nothing_to_read(fd);
+	rig_call(&rig, allow_step);
+	read_pattern(fd, 0, STEP);
+	settle();
+	assert_nothing_to_read(fd);
+	rig_call(&rig, stop_stream);
+	assert_int_equal(peer_until_end(fd, NULL), PEER_EOF);
+	assert_int_equal(rig_ended_as(&rig, END_SENT), 2); /* and settle()'s */
+	(void)close(fd);
+}
+
+/* ---- allowances taken back ----------------------------------------------- */
+
 /* Below the position: it stops where it is. */
 static void
 allowance_taken_back(void **state)
@@ -543,6 +590,7 @@ main(void)
 		TEST(late_reply),
 		TEST(allowed_in_steps),
 		TEST(head_before_bytes),
+		TEST(streamed),
 		TEST(allowance_taken_back),
 		TEST(swapped),
 		TEST(cut_is_a_fin),

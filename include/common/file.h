@@ -1,8 +1,8 @@
 /*
- * file_int.h - small files, as a whole.  Blocks: for work threads.
+ * file.h - small files, as a whole.  Blocks: for work threads.
  */
-#ifndef UPSTREAM_FILE_INT_H
-#define UPSTREAM_FILE_INT_H
+#ifndef COMMON_FILE_H
+#define COMMON_FILE_H
 
 #include "common/buf.h"
 #include "common/err.h"

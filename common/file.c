@@ -1,13 +1,13 @@
 /*
  * file.c - reading files to their end, and replacing them.
  */
+#include "common/file.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-#include "file_int.h"
 
 #define PIECE_BYTES 4096u
 

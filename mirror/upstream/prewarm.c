@@ -1,0 +1,104 @@
+/*
+ * prewarm.c - may a release be brought in from an upstream now?  Looks only:
+ * no breaker is probed by it.
+ */
+#include "common/clock.h"
+#include "pace_int.h"
+#include "upstream_int.h"
+
+#define LOOK_AGAIN_S 5
+#define FLOOR_PROBE_S 600 /* a rate limit is looked at again by asking */
+
+static enum prewarm
+by_link(struct link_state *l, int64_t now_s, int64_t *at, struct err *err)
+{
+	if (!link_is_usable(&l->link, CLASS_PREWARM)) {
+		pace_refusal(l, CLASS_PREWARM, err);
+		return PREWARM_DOWN;
+	}
+	if (link_prewarm(&l->link) > 0)
+		return PREWARM_YES;
+	if (l->link.window_until > now_s)
+		*at = l->link.window_until;
+	(void)err_set(err, ERR_UPSTREAM_LIMITED,
+	    "the link %s gives releases nothing at this time", l->name);
+	return PREWARM_LATER;
+}
+
+bool
+upstreams_link_allows(struct upstreams *us, const struct config_endpoint *e,
+    enum link_class class)
+{
+	struct link_state *l = link_state_of(us, e);
+
+	if (l == NULL)
+		return true;
+	return link_is_usable(&l->link, class) &&
+	    (class != CLASS_PREWARM || link_prewarm(&l->link) > 0);
+}
+
+static enum prewarm
+by_state(const struct endpoint_state *s, const struct config_upstream *u,
+    int64_t now_s, struct err *err)
+{
+	if (s->breaker.state == BREAKER_OPEN) {
+		(void)err_set(err, ERR_UPSTREAM_DOWN, "%s is down: %s",
+		    s->label, s->last_error.text);
+		return PREWARM_DOWN;
+	}
+	if (s->ratelimit_remaining < 0 || u->ratelimit_floor == 0 ||
+	    (uint64_t)s->ratelimit_remaining > u->ratelimit_floor ||
+	    now_s - s->last_ok_at > FLOOR_PROBE_S)
+		return PREWARM_YES;
+	(void)err_set(err, ERR_UPSTREAM_LIMITED,
+	    "%s: %lld requests are left of its rate limit; they are kept for "
+	    "pulls",
+	    s->label, (long long)s->ratelimit_remaining);
+	return PREWARM_LATER;
+}
+
+static enum prewarm
+by_endpoint(struct upstreams *us, const struct config_upstream *u,
+    const struct config_endpoint *e, int64_t *at, struct err *err)
+{
+	const struct endpoint_state *s = endpoint_state(us, u, e);
+	struct link_state *l = link_state_of(us, e);
+	int64_t now_s = clock_wall_s();
+	enum prewarm verdict = PREWARM_YES;
+
+	*at = now_s + LOOK_AGAIN_S;
+	if (l != NULL)
+		verdict = by_link(l, now_s, at, err);
+	if (verdict == PREWARM_YES && s != NULL)
+		verdict = by_state(s, u, now_s, err);
+	if (verdict == PREWARM_DOWN && s != NULL &&
+	    s->breaker.state == BREAKER_OPEN &&
+	    s->breaker.open_until_ms <= loop_now_ms(us->loop))
+		verdict = PREWARM_YES; /* to be probed */
+	return verdict;
+}
+
+enum prewarm
+upstreams_prewarm(struct upstreams *us, const struct config_upstream *u,
+    int64_t *at, struct err *err)
+{
+	enum prewarm first = PREWARM_DOWN, verdict;
+	int64_t soonest = 0;
+
+	(void)err_set(err, ERR_UPSTREAM_DOWN, "%s has no endpoint", u->name);
+	for (size_t i = 0; i < u->n_endpoints; i++) {
+		struct err why;
+
+		verdict = by_endpoint(us, u, &u->endpoints[i], at, &why);
+		if (verdict == PREWARM_YES)
+			return PREWARM_YES;
+		if (i == 0) {
+			first = verdict;
+			*err = why;
+		}
+		if (soonest == 0 || *at < soonest)
+			soonest = *at;
+	}
+	*at = soonest;
+	return first;
+}

@@ -1,0 +1,551 @@
+/*
+ * test_warm.c - releases over a real store and a real upstream (an OCI layout):
+ * whatever is put, forgotten, removed and corrupted, a release that says it is
+ * ready is; and its counts are what a walk of our own finds.
+ */
+#include "../store/fixture.h"
+
+#include <semaphore.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cache/cache.h"
+#include "common/check.h"
+#include "common/config.h"
+#include "loop/work.h"
+#include "release/releases.h"
+#include "upstream/upstream.h"
+
+#define N_IMAGES 8
+#define N_SHARED 3
+#define N_PARTS 64
+#define N_ROUNDS 30
+
+struct part {
+	struct digest digest;
+	size_t n;
+};
+
+/* An image and all that it consists of, itself first. */
+struct made {
+	struct part parts[8];
+	size_t n_parts;
+};
+
+struct bench {
+	struct fixture *f; /* its loop is the callers' home */
+	struct loop *origin;
+	struct work_pool *pool;
+	struct upstreams *upstreams;
+	struct cache *cache;
+	struct releases *releases;
+	struct made images[N_IMAGES];
+	struct letter closing;
+	sem_t closed;
+	unsigned n_answers;
+	struct release_call call; /* the last */
+	struct release_summary now;
+};
+
+/* ---- what the upstream has ---------------------------------------------------- */
+
+static struct part
+put_blob(struct bench *b, const char *bytes, size_t n)
+{
+	struct part p = { digest_for(bytes, n), n };
+	char hex[DIGEST_TEXT_MAX], path[256];
+
+	(void)snprintf(path, sizeof(path), "%s/layout/blobs/sha256/%s",
+	    b->f->path, digest_hex(&p.digest, hex));
+	write_file(path, bytes, n);
+	return p;
+}
+
+static struct part
+put_noise(struct bench *b, unsigned seed)
+{
+	size_t n = 100 + seed;
+	char *bytes = make_bytes(n, seed);
+	struct part p = put_blob(b, bytes, n);
+
+	free(bytes);
+	return p;
+}
+
+static int
+add_link(char *out, size_t cap, const char *type, const struct part *p)
+{
+	char text[DIGEST_TEXT_MAX];
+
+	return snprintf(out, cap,
+	    "{\"mediaType\":\"application/vnd.oci.image.%s\",\"digest\":"
+	    "\"%s\",\"size\":%zu}",
+	    type, digest_text(&p->digest, text), p->n);
+}
+
+static void
+make_image(struct bench *b, unsigned i)
+{
+	struct made *m = &b->images[i];
+	char text[1024], config[256], one[256], two[256];
+
+	m->n_parts = 4;
+	m->parts[1] = put_noise(b, 1000 + i);
+	m->parts[2] = put_noise(b, i % N_SHARED);
+	m->parts[3] = put_noise(b, 2000 + i);
+	(void)add_link(config, sizeof(config), "config.v1+json", &m->parts[1]);
+	(void)add_link(one, sizeof(one), "layer.v1.tar", &m->parts[2]);
+	(void)add_link(two, sizeof(two), "layer.v1.tar", &m->parts[3]);
+	(void)snprintf(text, sizeof(text),
+	    "{\"schemaVersion\":2,\"mediaType\":"
+	    "\"application/vnd.oci.image.manifest.v1+json\",\"config\":%s,"
+	    "\"layers\":[%s,%s]}",
+	    config, one, two);
+	m->parts[0] = put_blob(b, text, strlen(text));
+}
+
+static void
+make_layout(struct bench *b)
+{
+	char path[256], index[8192], one[256];
+	int n;
+
+	assert_int_equal(run("mkdir -p %s/layout/blobs/sha256", b->f->path), 0);
+	for (unsigned i = 0; i < N_IMAGES; i++)
+		make_image(b, i);
+	n = snprintf(
+	    index, sizeof(index), "{\"schemaVersion\":2,\"manifests\":[");
+	for (unsigned i = 0; i < N_IMAGES; i++) {
+		(void)add_link(one, sizeof(one), "manifest.v1+json",
+		    &b->images[i].parts[0]);
+		n += snprintf(index + n, sizeof(index) - (size_t)n, "%s%s",
+		    i > 0 ? "," : "", one);
+	}
+	(void)snprintf(index + n, sizeof(index) - (size_t)n, "]}");
+	(void)snprintf(path, sizeof(path), "%s/layout/index.json", b->f->path);
+	write_file(path, index, strlen(index));
+	(void)snprintf(path, sizeof(path), "%s/layout/oci-layout", b->f->path);
+	write_file(path, "{\"imageLayoutVersion\":\"1.0.0\"}", 30);
+}
+
+/* ---- the mirror ------------------------------------------------------------------ */
+
+static void
+open_mirror(struct bench *b)
+{
+	static char state[256];
+	struct err err = { .text = "" };
+	struct cache_spec cache = { .store = b->f->store };
+	struct releases_spec spec = { .store = b->f->store,
+		.state_folder = state };
+
+	(void)snprintf(state, sizeof(state), "%s/state", b->f->store_path);
+	b->origin = loop_new("origin", &err);
+	b->pool = work_pool_new("work", 2, &err);
+	b->upstreams = upstreams_new(b->origin, b->pool, &err);
+	cache.origin = spec.origin = b->origin;
+	cache.upstreams = b->upstreams;
+	b->cache = cache_new(&cache, &err);
+	spec.cache = b->cache;
+	spec.pool = b->pool;
+	b->releases = releases_new(&spec, &err);
+	if (b->releases == NULL)
+		fail_msg("%s", err.text);
+	assert_int_equal(loop_start(b->origin, &err), 0);
+	releases_begin(b->releases);
+}
+
+static void
+on_cache_closed(void *arg)
+{
+	struct bench *b = arg;
+
+	check(sem_post(&b->closed) == 0);
+}
+
+static void
+on_releases_closed(void *arg)
+{
+	struct bench *b = arg;
+
+	cache_close(b->cache, on_cache_closed, b);
+}
+
+static void
+deliver_closing(struct letter *l)
+{
+	struct bench *b = container_of(l, struct bench, closing);
+
+	releases_close(b->releases, on_releases_closed, b);
+}
+
+static void
+close_mirror(struct bench *b)
+{
+	check(sem_init(&b->closed, 0, 0) == 0);
+	b->closing.deliver = deliver_closing;
+	loop_post(b->origin, &b->closing);
+	while (sem_wait(&b->closed) != 0)
+		;
+	loop_stop(b->origin);
+	loop_join(b->origin);
+	work_pool_free(b->pool);
+	(void)loop_drain(b->origin);
+	releases_free(b->releases);
+	cache_free(b->cache);
+	upstreams_free(b->upstreams);
+	close_store(b->f); /* its threads still post to the loop */
+	(void)loop_drain(b->origin);
+	loop_free(b->origin);
+}
+
+static int
+setup(void **state)
+{
+	struct bench *b = calloc(1, sizeof(*b));
+	struct err err = { .text = "" };
+	char yaml[256];
+	struct config *config;
+	void *fixture;
+
+	assert_non_null(b);
+	(void)set_up(&fixture);
+	b->f = fixture;
+	make_layout(b);
+	(void)snprintf(yaml, sizeof(yaml),
+	    "upstreams:\n  demo.local:\n    visibility: public\n"
+	    "    endpoints: [{layout: %s/layout}]\n",
+	    b->f->path);
+	config = config_parse("test.yaml", str_of(yaml), &err);
+	if (config == NULL)
+		fail_msg("%s", err.text);
+	config_set(config);
+	open_mirror(b);
+	*state = b;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	struct bench *b = *state;
+	void *fixture = b->f;
+
+	release_call_done(&b->call);
+	close_mirror(b);
+	config_set(NULL);
+	free(b);
+	return tear_down(&fixture);
+}
+
+/* ---- calls ----------------------------------------------------------------------- */
+
+static void
+on_done(struct release_call *c)
+{
+	struct bench *b = container_of(c, struct bench, call);
+
+	b->n_answers++;
+}
+
+/* The answer is in b->call until the next. */
+static void
+call(struct bench *b, enum release_verb verb, struct release_list *list)
+{
+	unsigned n = b->n_answers;
+
+	release_call_done(&b->call);
+	memset(&b->call, 0, sizeof(b->call));
+	b->call.home = b->f->loop;
+	b->call.done = on_done;
+	b->call.verb = verb;
+	b->call.list = list;
+	b->call.config = list != NULL ? config_now() : NULL;
+	(void)snprintf(b->call.name, sizeof(b->call.name), "r");
+	releases_call(b->releases, &b->call);
+	AWAIT(b->f, b->n_answers > n);
+	if (b->call.view != NULL)
+		b->now = b->call.view->summary;
+}
+
+/* Images of which a bit is set. */
+static struct release_list *
+list_of(struct bench *b, unsigned which)
+{
+	struct config *config = config_now();
+	struct release_faults faults;
+	struct release_list *list;
+	char body[2048] = "", text[DIGEST_TEXT_MAX];
+	size_t n = 0;
+
+	for (unsigned i = 0; i < N_IMAGES; i++)
+		if ((which >> i & 1) != 0)
+			n += (size_t)snprintf(body + n, sizeof(body) - n,
+			    "demo.local/team/app@%s\n",
+			    digest_text(&b->images[i].parts[0].digest, text));
+	release_faults_init(&faults);
+	list = release_list_parse(str_of(body), RELEASE_TEXT, config, &faults);
+	if (list == NULL)
+		fail_msg("%s", faults.n > 0 ? faults.all[0].text : body);
+	release_faults_done(&faults);
+	config_unref(config);
+	return list;
+}
+
+static void
+put(struct bench *b, unsigned which)
+{
+	call(b, RELEASE_PUT, list_of(b, which));
+	if (b->call.error.code != ERR_NONE)
+		fail_msg("%s", b->call.error.text);
+}
+
+static void
+await_ready(struct bench *b)
+{
+	do
+		call(b, RELEASE_VIEW, NULL);
+	while (b->now.state != RELEASE_READY);
+}
+
+/* ---- a walk of our own -------------------------------------------------------------- */
+
+struct parts {
+	struct part all[N_PARTS];
+	size_t n;
+};
+
+static void
+add_part(struct parts *to, const struct part *p)
+{
+	for (size_t i = 0; i < to->n; i++)
+		if (digest_equal(&to->all[i].digest, &p->digest))
+			return;
+	assert_true(to->n < N_PARTS);
+	to->all[to->n++] = *p;
+}
+
+static void
+parts_of(struct bench *b, unsigned which, struct parts *out)
+{
+	out->n = 0;
+	for (unsigned i = 0; i < N_IMAGES; i++)
+		for (size_t k = 0;
+		     (which >> i & 1) != 0 && k < b->images[i].n_parts; k++)
+			add_part(out, &b->images[i].parts[k]);
+}
+
+static void
+assert_file(struct bench *b, const struct part *p)
+{
+	const char *path = blob_path(b->f, &p->digest);
+	char *bytes = malloc(p->n + 1);
+	FILE *file = fopen(path, "rb");
+	struct digest got;
+
+	assert_non_null(bytes);
+	assert_non_null(file);
+	assert_int_equal(fread(bytes, 1, p->n + 1, file), p->n);
+	(void)fclose(file);
+	got = digest_for(bytes, p->n);
+	assert_true(digest_equal(&got, &p->digest));
+	free(bytes);
+}
+
+/* What is counted is what is there. */
+static void
+assert_whole(struct bench *b, unsigned which)
+{
+	struct parts want;
+	uint64_t bytes = 0;
+
+	parts_of(b, which, &want);
+	for (size_t i = 0; i < want.n; i++) {
+		assert_file(b, &want.all[i]);
+		bytes += want.all[i].n;
+	}
+	assert_int_equal(b->now.counts.n_digests, want.n);
+	assert_int_equal(b->now.counts.n_missing, 0);
+	assert_int_equal(b->now.counts.bytes, bytes);
+	assert_int_equal(b->now.counts.missing_bytes, 0);
+	assert_true(b->now.is_known);
+	assert_int_equal(b->now.lag_s, 0);
+}
+
+/* ---- tests --------------------------------------------------------------------------- */
+
+static void
+all_of_them(void **state)
+{
+	struct bench *b = *state;
+
+	put(b, 0xff);
+	assert_true(b->call.is_new && b->call.has_changed);
+	await_ready(b);
+	assert_whole(b, 0xff);
+	put(b, 0xff);
+	assert_false(b->call.is_new || b->call.has_changed);
+	call(b, RELEASE_DELETE, NULL);
+	assert_int_equal(b->call.error.code, ERR_NONE);
+	call(b, RELEASE_VIEW, NULL);
+	assert_int_equal(b->call.error.code, ERR_NOT_FOUND);
+}
+
+static void
+kept_over_a_restart(void **state)
+{
+	struct bench *b = *state;
+	int64_t accepted_at, ready_at;
+
+	put(b, 0x0f);
+	await_ready(b);
+	accepted_at = b->now.accepted_at;
+	ready_at = b->now.ready_at;
+	release_call_done(&b->call);
+	close_mirror(b);
+	open_store(b->f);
+	open_mirror(b);
+	await_ready(b);
+	assert_whole(b, 0x0f);
+	assert_int_equal(b->now.accepted_at, accepted_at);
+	assert_int_equal(b->now.ready_at, ready_at);
+	assert_int_equal(b->now.lost_at, 0);
+}
+
+/* Every part of every image, and how it is. */
+static void
+an_image_shown(void **state)
+{
+	struct bench *b = *state;
+
+	put(b, 0x01);
+	await_ready(b);
+	call(b, RELEASE_IMAGE, NULL);
+	assert_int_equal(b->call.view->n_images, 1);
+	assert_int_equal(b->call.view->n_digests, 4);
+	assert_int_equal(b->call.view->digests[0].part, RELEASE_MANIFEST);
+	for (size_t i = 0; i < 4; i++)
+		assert_int_equal(b->call.view->digests[i].state, RELEASE_READY);
+}
+
+static void
+a_plan_begins_nothing(void **state)
+{
+	struct bench *b = *state;
+	struct parts want;
+	uint64_t bytes = 0;
+
+	parts_of(b, 0xff, &want);
+	for (size_t i = 0; i < want.n; i++)
+		bytes += want.all[i].n;
+	call(b, RELEASE_PLAN, list_of(b, 0xff));
+	assert_int_equal(b->call.error.code, ERR_NONE);
+	assert_int_equal(b->now.counts.n_digests, want.n);
+	assert_int_equal(b->call.view->n_shares, 1);
+	assert_string_equal(b->call.view->shares[0].upstream, "demo.local");
+	for (unsigned i = 0; i < N_IMAGES; i++) /* no blob came */
+		for (unsigned k = 1; k < 4; k++)
+			assert_false(is_there(
+			    blob_path(b->f, &b->images[i].parts[k].digest)));
+	assert_true(b->now.counts.missing_bytes <= bytes);
+	put(b, 0xff);
+	await_ready(b);
+	call(b, RELEASE_PLAN, list_of(b, 0xff));
+	assert_int_equal(b->now.counts.bytes, bytes);
+	assert_int_equal(b->now.counts.missing_bytes, 0);
+}
+
+/* ---- at random -------------------------------------------------------------------------- */
+
+static const struct part *
+any_part(struct bench *b, unsigned which)
+{
+	static struct parts all;
+
+	parts_of(b, which, &all);
+	return &all.all[(size_t)random() % all.n];
+}
+
+/* As an eviction would, if pins were no obstacle. */
+static void
+forget(struct bench *b, const struct part *p)
+{
+	struct index_batch *batch = index_batch_new();
+
+	index_batch_forget(batch, &p->digest);
+	assert_null(commit(b->f, batch));
+	(void)unlink(blob_path(b->f, &p->digest));
+	call(b, RELEASE_VIEW, NULL);
+	assert_true(
+	    b->now.state != RELEASE_READY || b->now.counts.n_missing == 0);
+}
+
+static void
+corrupt(struct bench *b, const struct part *p)
+{
+	char *bytes = make_bytes(p->n, 77);
+
+	write_file(blob_path(b->f, &p->digest), bytes, p->n);
+	free(bytes);
+	call(b, RELEASE_VERIFY, NULL);
+	assert_int_equal(b->call.verified.n_corrupt, 1);
+}
+
+static void
+lose(struct bench *b, const struct part *p)
+{
+	assert_int_equal(unlink(blob_path(b->f, &p->digest)), 0);
+	call(b, RELEASE_VERIFY, NULL);
+	assert_int_equal(b->call.verified.n_corrupt, 1);
+}
+
+static void
+at_random(void **state)
+{
+	struct bench *b = *state;
+	unsigned which = 0x3;
+
+	srandom(20261122);
+	put(b, which);
+	await_ready(b);
+	for (unsigned i = 0; i < N_ROUNDS; i++) {
+		switch (random() % 4) {
+		case 0:
+			which = 1 + (unsigned)random() % 0xff;
+			put(b, which);
+			break;
+		case 1:
+			forget(b, any_part(b, which));
+			break;
+		case 2:
+			corrupt(b, any_part(b, which));
+			break;
+		default:
+			lose(b, any_part(b, which));
+			break;
+		}
+		await_ready(b);
+		assert_whole(b, which);
+		call(b, RELEASE_VERIFY, NULL);
+		assert_int_equal(b->call.verified.n_corrupt, 0);
+		assert_int_equal(b->call.verified.n_missing, 0);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(all_of_them, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    kept_over_a_restart, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    an_image_shown, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    a_plan_begins_nothing, setup, teardown),
+		cmocka_unit_test_setup_teardown(at_random, setup, teardown),
+	};
+
+	return cmocka_run_group_tests_name("warm", tests, NULL, NULL);
+}
