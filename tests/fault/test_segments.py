@@ -114,6 +114,19 @@ def test_never_more_than_the_link_has_connections(wide, origin, large):
     assert most == 2
 
 
+def test_others_come_before_one_more_lane(wide, origin, large, new_blob):
+    """The link has two connections: the next that is free is the other blob's."""
+    origin.when("GET .*blobs", rate=4 * MIB)
+    other = origin.load("lib/x", new_blob(MIB))
+    mirror = wide(origin, link={"rate": "1Gbit", "connections": 2})
+    client = in_background(mirror.get, large.target)
+    wait_until(lambda: sum(request.sent > MIB for request in origin.requests(large.pattern)) == 2)
+    answer = mirror.get(f"/v2/lib/x/blobs/{other.blob}")
+    assert answer.body == other.blobs[other.blob]
+    assert other.blob in origin.requests("GET .*blobs")[2].target
+    check_whole(client.join(), large)
+
+
 # ---- a Range ahead ---------------------------------------------------------------------
 
 def test_a_cold_range_far_ahead_is_next(wide, origin, large):

@@ -281,6 +281,27 @@ a_spent_quota(void **state)
 	get_done(&g);
 }
 
+/* At once, and not when the clock is next looked at, which is in a minute. */
+static void
+a_quota_spent_on_the_way(void **state)
+{
+	uint64_t began = clock_mono_us();
+	struct get first, second;
+
+	(void)state;
+	link_is("rate: 80Mbit, quota: {bytes: 512KiB}");
+	serve(false);
+	get_init(&first, &rig, FETCH_BLOB, "a", A_DIGEST);
+	assert_int_equal(get_run(&first), FETCH_DONE);
+	get_init(&second, &rig, FETCH_BLOB, "a", A_DIGEST);
+	assert_int_equal(get_run(&second), FETCH_HELD);
+	assert_true(clock_mono_us() - began < 30000000);
+	assert_true((first.body.n + second.body.n) * 105 / 100 <= 512u << 10);
+	assert_true(second.body.n > BODY_BYTES / 2);
+	get_done(&first);
+	get_done(&second);
+}
+
 static void
 a_damaged_quota_counts_as_spent(void **state)
 {
@@ -309,6 +330,7 @@ main(void)
 		T(a_reload_forgets_the_operator),
 		T(a_quota_is_kept),
 		T(a_spent_quota),
+		T(a_quota_spent_on_the_way),
 		T(a_damaged_quota_counts_as_spent),
 	};
 
