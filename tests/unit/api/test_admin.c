@@ -25,6 +25,7 @@
 #include "common/version.h"
 #include "http/exchange.h"
 #include "loop/loop.h"
+#include "stand_ins.h"
 #include "upstream/upstream.h"
 
 #define UPSTREAMS                                                              \
@@ -38,22 +39,6 @@
 
 #define READER "0123456789abcdef-reader"
 #define OPERATOR "0123456789abcdef-operator"
-
-/* ---- the mirror around it ----------------------------------------------- */
-
-static struct endpoint_report reports[4];
-static size_t n_reports;
-
-size_t
-upstreams_report(struct upstreams *u, const struct config *config,
-    struct endpoint_report *out, size_t max)
-{
-	(void)u;
-	(void)config;
-	assert_true(n_reports <= max);
-	memcpy(out, reports, n_reports * sizeof(reports[0]));
-	return n_reports;
-}
 
 /* ---- the HTTP side ------------------------------------------------------ */
 
@@ -436,18 +421,17 @@ add_report(const char *upstream, const char *endpoint, bool is_up)
 {
 	struct endpoint_report *r = &reports[n_reports++];
 
-	memset(r, 0, sizeof(*r));
+	*r = (struct endpoint_report){ .was_tried = true,
+		.is_up = is_up,
+		.ratelimit = -1,
+		.ratelimit_remaining = -1,
+		.standing = is_up ? STANDING_ONLINE : STANDING_OFFLINE,
+		.breaker = is_up ? BREAKER_CLOSED : BREAKER_OPEN,
+		.last_fail_at = is_up ? 0 : 1000000000 };
 	(void)snprintf(r->upstream, sizeof(r->upstream), "%s", upstream);
 	(void)snprintf(r->endpoint, sizeof(r->endpoint), "%s", endpoint);
-	r->was_tried = true;
-	r->is_up = is_up;
-	r->ratelimit = r->ratelimit_remaining = -1;
-	r->standing = is_up ? STANDING_ONLINE : STANDING_OFFLINE;
-	if (is_up)
-		return;
-	r->breaker = BREAKER_OPEN;
-	r->last_fail_at = 1000000000;
-	(void)snprintf(r->last_error, sizeof(r->last_error), "no \xff answer");
+	(void)snprintf(r->last_error, sizeof(r->last_error), "%s",
+	    is_up ? "" : "no \xff answer");
 }
 
 static void
