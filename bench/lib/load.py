@@ -63,10 +63,11 @@ def load(server, plan_path, *options):
 
 
 def wrk(server, target, connections, seconds):
-    """The same by wrk, to see that it is not our generator that decides."""
+    """The same of manifests by wrk, which everybody knows."""
     before = process.cpu_seconds(server.pids)
     said = subprocess.run(
-        ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}", server.url + target],
+        ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}",
+         "-H", f"Accept: {ACCEPT}", server.url + target],
         text=True, capture_output=True, check=True, timeout=PATIENCE_S).stdout
     cpu = process.cpu_seconds(server.pids) - before
     replies = int(re.search(r"(\d+) requests in", said).group(1))

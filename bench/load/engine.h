@@ -20,7 +20,7 @@
 #include "histogram.h"
 #include "plan.h"
 
-#define HEAD_MAX 8192
+#define HEAD_MAX 8192 /* a small body comes with it */
 #define WHENEVER UINT64_MAX
 
 struct conn;

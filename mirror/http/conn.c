@@ -45,9 +45,9 @@
 #include "loop/loop.h"
 
 #define NEVER UINT64_MAX
-#define RUN_REQUESTS_MAX 64      /* pipelined, until others have a turn */
-#define RUN_BYTES_MAX (2u << 20) /* of file */
-#define BODY_ROOM_MIN 1024       /* input kept free for a body to pass */
+#define RUN_REQUESTS_MAX 64        /* pipelined, until others have a turn */
+#define RUN_BYTES_MAX (512u << 10) /* of file: others wait meanwhile */
+#define BODY_ROOM_MIN 1024         /* input kept free for a body to pass */
 #define LINGER_MS 5000
 #define LINGER_BYTES_MAX (1u << 20)
 #define SINK_BYTES (16u << 10)
