@@ -2,7 +2,7 @@
  * tls.h - TLS 1.2 and 1.3 on a listener (OpenSSL).
  *
  * A context is immutable and counted (atomic): connections keep theirs over a
- * reload.  Only tls.c knows OpenSSL.  Kernel TLS is used where the kernel has
+ * reload.  Only tls*.c know OpenSSL.  Kernel TLS is used where the kernel has
  * it.  A transport is one connection's side of it; the connection's loop only.
  */
 #ifndef HTTP_TLS_H

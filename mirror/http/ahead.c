@@ -45,8 +45,6 @@ struct ahead {
 	struct shared_fd *file; /* counted */
 	uint64_t offset;        /* the window that is waited for */
 	size_t n;
-	uint64_t asked_from; /* what the disk is asked for */
-	size_t n_asked;
 	struct turn *turn; /* borrowed; NULL when nobody waits any more */
 };
 
@@ -130,7 +128,8 @@ is_known_cached(struct turn *t, uint64_t end)
 	    atomic_load_explicit(&t->file->cached, memory_order_relaxed);
 	uint64_t asked = pack(loop_now_ms(t->x.loop), end);
 
-	return asked >> 32 < known >> 32 &&
+	/* Modulo 2^32 ms: whether the time is still to come, and not far off. */
+	return (uint32_t)((known >> 32) - (asked >> 32)) <= TRUST_MS &&
 	    (asked & UINT32_MAX) <= (known & UINT32_MAX);
 }
 
@@ -139,7 +138,8 @@ is_known_cached(struct turn *t, uint64_t end)
 /*
  * Sending to /dev/null waits for each page and copies none; the kernel reads ahead
  * as for any other sequential reader, in large folios, which readahead(2) does not.
- * What can't be read: sending it to the client will tell.
+ * What can't be read: sending it to the client will tell.  Without a descriptor
+ * for /dev/null the loop waits.
  */
 static void
 ahead_run(struct work *work)

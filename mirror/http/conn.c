@@ -153,14 +153,15 @@ conn_refuse(struct conn *c, int status, const char *text)
 }
 
 /* A client that asked for the end sends nothing behind that request (RFC 9112,
- * section 9.6): closing at once sends no RST, and saves asking it. */
+ * section 9.6): once all of it was read, closing sends no RST, and saves asking.
+ * Of a request that was refused, the body may still be on its way. */
 static bool
 may_close_now(const struct conn *c)
 {
 	const struct turn *t = c->turn;
 
-	return t->x.request.is_last && t->start == t->n && !c->may_read &&
-	    c->io.ssl == NULL;
+	return t->is_called && t->x.request.is_last && t->start == t->n &&
+	    !c->may_read && c->io.ssl == NULL;
 }
 
 /* The reply went out whole. */

@@ -23,7 +23,8 @@
 
 #define ACCEPT_MAX 64 /* in one go */
 #define PAUSE_MS 100
-#define ID_BITS 40 /* request ids: the server's number above them */
+#define TURN_AWAY_READS 64 /* of 512 bytes: more than a head has */
+#define ID_BITS 40         /* request ids: the server's number above them */
 
 /* ---- accepting ---------------------------------------------------------- */
 
@@ -51,6 +52,7 @@ turn_away(struct http_server *s, int fd, const char *reason)
 	    "{\"errors\":[{\"code\":\"UNAVAILABLE\","
 	    "\"message\":\"too many connections, try again later\"}]}\n";
 	char text[512];
+	unsigned n_reads = 0;
 	int n;
 
 	metric_count1(M_connections_refused_total, reason, 1);
@@ -63,7 +65,9 @@ turn_away(struct http_server *s, int fd, const char *reason)
 	if (s->spec.tls == NULL) {
 		(void)send(fd, text, (size_t)n, MSG_NOSIGNAL);
 		(void)shutdown(fd, SHUT_WR);
-		(void)recv(fd, text, sizeof(text), MSG_DONTWAIT);
+		while (n_reads++ < TURN_AWAY_READS &&
+		    recv(fd, text, sizeof(text), MSG_DONTWAIT) > 0)
+			;
 	}
 	(void)close(fd);
 }

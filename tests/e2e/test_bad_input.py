@@ -182,6 +182,17 @@ def test_body_of_a_refused_push(mirror, size):
             assert wire.ask("/v2/lib/small/manifests/1.0").status == 200
 
 
+def test_body_behind_the_refusal_of_a_last_request(mirror):
+    """The connection ends, but not with an RST that takes the refusal away."""
+    with mirror.wire() as wire:
+        wire.request("/v2/lib/small/blobs/uploads/", "POST",
+                     {"Content-Length": 10 << 20, "Connection": "close"})
+        assert wire.body(wire.head()).status in (405, 413)
+        for _ in range(8):
+            wire.send(bytes(64 << 10))      # a reset connection takes no more
+        assert wire.is_closed_by_peer() == FIN
+
+
 def test_body_of_a_get(mirror):
     with mirror.wire() as wire:
         wire.request("/v2/lib/small/manifests/1.0", "GET", {"Content-Length": 5})
