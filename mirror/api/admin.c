@@ -225,7 +225,7 @@ find_role(const struct admin *a, const struct exchange *e)
 	config_unref(config);
 	if (!has_tokens && !has_certificates)
 		return ROLE_OPERATE;
-	if (has_certificates && e->client_name.n > 0)
+	if (has_certificates && e->has_certificate)
 		return ROLE_OPERATE;
 	if (a->tokens == NULL || bearer_token(e).n == 0)
 		return ROLE_NONE;
@@ -267,15 +267,16 @@ admin_caller(
     const struct admin *a, const struct exchange *e, char *out, size_t size)
 {
 	const char *name = NULL;
-	char shown[64] = "";
+	char shown[64];
 
 	if (e->client_name.n > 0)
-		(void)str_printable(e->client_name, shown, sizeof(shown));
+		name = str_printable(e->client_name, shown, sizeof(shown));
+	else if (e->has_certificate)
+		name = "a certificate without a name";
 	else if (a->tokens != NULL)
 		(void)tokens_role(a->tokens, bearer_token(e), &name);
-	(void)snprintf(out, size, "%s%s%.*s", name != NULL ? name : shown,
-	    name != NULL || shown[0] != '\0' ? " at " : "",
-	    STR_ARG(e->peer_text));
+	(void)snprintf(out, size, "%s%s%.*s", name != NULL ? name : "",
+	    name != NULL ? " at " : "", STR_ARG(e->peer_text));
 }
 
 /* ---- routes ------------------------------------------------------------- */

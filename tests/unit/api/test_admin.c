@@ -406,9 +406,13 @@ client_certificates(void **state)
 	configure(
 	    "admin: {tls: {certificate: /a, key: /b, client_ca: /c}}\n" OPEN);
 	assert_int_equal(get("/v1/status"), 401);
-	exchange.client_name = STR("carol");
+	exchange.client_name = STR("carol"); /* a name alone is none */
+	assert_int_equal(get("/v1/status"), 401);
+	exchange.has_certificate = true;
 	assert_int_equal(get("/v1/status"), 200);
-	/* Without a client CA a name means nothing. */
+	exchange.client_name = STR("");
+	assert_int_equal(get("/v1/status"), 200);
+	/* Without a client CA a certificate means nothing. */
 	configure(
 	    "admin: {tokens: /t, tls: {certificate: /a, key: /b}}\n" OPEN);
 	assert_int_equal(get("/v1/status"), 401);
