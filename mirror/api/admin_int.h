@@ -104,7 +104,7 @@ void report_ask(
 void *report_arg(const struct report *);
 /* The configuration that was reported on; valid during the answer. */
 const struct config *report_config(const struct report *);
-/* NULL: nothing is known. */
+/* Of an endpoint of that configuration; NULL: nothing is known. */
 const struct endpoint_report *report_endpoint(const struct report *,
     const struct config_upstream *, const struct config_endpoint *);
 /* Not known to be down. */
