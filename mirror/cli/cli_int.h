@@ -59,7 +59,7 @@ const json_t *client_said(const struct client *);
 void client_set_patience(struct client *, long ms);
 /*
  * Server-sent events, until FN says false or the stream ends (0 both), or
- * something goes wrong (-1).  DATA is borrowed.
+ * something goes wrong (-1), a long silence among it.  DATA is borrowed.
  */
 typedef bool client_event_fn(void *arg, const char *event, const json_t *data);
 err_checked int client_listen(struct client *, const char *path,
