@@ -18,6 +18,7 @@
 #include "common/log.h"
 #include "common/map.h"
 #include "common/tokens.h"
+#include "common/units.h"
 #include "common/uri.h"
 #include "hits.h"
 #include "release_folder.h"
@@ -160,6 +161,13 @@ admin_json_time(int64_t wall_s)
 	return json_string(clock_rfc3339(wall_s * 1000, text));
 }
 
+json_t *
+admin_json_rate(uint64_t rate)
+{
+	return rate == RATE_UNLIMITED ? json_null()
+				      : json_integer((json_int_t)rate);
+}
+
 /* ---- queries ------------------------------------------------------------ */
 
 static int
@@ -199,6 +207,15 @@ admin_query_unknown(struct str key, const char *known, struct err *err)
 	return err_set(err, ERR_BAD_REQUEST,
 	    "the query may have %s, not \"%s\"", known,
 	    str_printable(key, shown, sizeof(shown)));
+}
+
+int
+admin_query_limit(struct str value, uint64_t *limit, struct err *err)
+{
+	if (str_u64(value, limit) && *limit >= 1 && *limit <= LIMIT_MAX)
+		return 0;
+	return err_set(
+	    err, ERR_BAD_REQUEST, "limit is a number from 1 to %d", LIMIT_MAX);
 }
 
 /* ---- who may ------------------------------------------------------------ */
