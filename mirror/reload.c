@@ -35,10 +35,25 @@ struct new_tokens {
 	struct tls_context *tls;
 };
 
+/* Its sender waits for it. */
 struct new_links {
 	struct letter letter;
 	struct upstreams *to;
+	struct config *config; /* borrowed */
+	sem_t *is_done;
+	int status;
+	struct err *err;
+};
+
+/* What a reload brings; all is owned, until it is in force.  What may fail, and
+ * the links' new states, come before that. */
+struct news {
 	struct config *config;
+	struct tokens *tokens; /* NULL: none */
+	struct tls_context *tls[SERVE_LISTENS_MAX];
+	struct tls_context *admin_tls;
+	struct new_config *to_serve[SERVE_LOOPS_MAX];
+	struct new_tokens *to_admin;
 };
 
 static void
@@ -73,12 +88,9 @@ static void
 deliver_links(struct letter *l)
 {
 	struct new_links *n = container_of(l, struct new_links, letter);
-	struct err err;
 
-	if (upstreams_set_links(n->to, n->config, &err) != 0)
-		log_error("links not set", LOG_ERR(&err));
-	config_unref(n->config);
-	free(n);
+	n->status = upstreams_set_links(n->to, n->config, n->err);
+	check(sem_post(n->is_done) == 0);
 }
 
 static struct tls_context *
@@ -88,12 +100,10 @@ ref_or_null(struct tls_context *t)
 }
 
 static void
-post_config(struct serve *s, struct serve_loop *to)
+post_config(struct serve *s, struct serve_loop *to, struct new_config *n)
 {
-	struct new_config *n = calloc(1, sizeof(*n));
 	unsigned i;
 
-	check(n != NULL);
 	n->letter.deliver = deliver_config;
 	n->to = to;
 	n->config = config_ref(s->config);
@@ -103,11 +113,8 @@ post_config(struct serve *s, struct serve_loop *to)
 }
 
 static void
-post_tokens(struct serve *s, struct tokens *tokens)
+post_tokens(struct serve *s, struct new_tokens *n, struct tokens *tokens)
 {
-	struct new_tokens *n = calloc(1, sizeof(*n));
-
-	check(n != NULL);
 	n->letter.deliver = deliver_tokens;
 	n->to = s->admin;
 	n->tokens = tokens;
@@ -117,18 +124,19 @@ post_tokens(struct serve *s, struct tokens *tokens)
 	loop_post(s->admin_loop, &n->letter);
 }
 
-/* Before the serve loops hear of it, so that nothing is asked for over a link
- * that is not known yet. */
-static void
-post_links(struct serve *s)
+static int
+set_links(struct serve *s, struct config *config, struct err *err)
 {
-	struct new_links *n = calloc(1, sizeof(*n));
+	struct new_links n = { .letter.deliver = deliver_links,
+		.to = s->upstreams,
+		.config = config,
+		.is_done = &s->steps_done,
+		.err = err };
 
-	check(n != NULL);
-	n->letter.deliver = deliver_links;
-	n->to = s->upstreams;
-	n->config = config_ref(s->config);
-	loop_post(s->origin, &n->letter);
+	loop_post(s->origin, &n.letter);
+	while (sem_wait(&s->steps_done) != 0)
+		;
+	return n.status;
 }
 
 static bool
@@ -178,49 +186,85 @@ check_same_start(
 	    what);
 }
 
+static int
+make_letters(struct news *n, unsigned n_loops, struct err *err)
+{
+	bool is_good;
+	unsigned i;
+
+	n->to_admin = calloc(1, sizeof(*n->to_admin));
+	is_good = n->to_admin != NULL;
+	for (i = 0; i < n_loops && is_good; i++) {
+		n->to_serve[i] = calloc(1, sizeof(*n->to_serve[i]));
+		is_good = n->to_serve[i] != NULL;
+	}
+	return is_good ? 0
+		       : err_set(err, ERR_NO_MEMORY, "no memory for a reload");
+}
+
+/* The links last: when they are set, nothing can fail any more. */
+static int
+prepare(struct serve *s, struct news *n, struct err *err)
+{
+	const char *tokens = n->config->admin.tokens;
+
+	if (check_same_start(s->config, n->config, err) != 0)
+		return -1;
+	if (tokens != NULL && (n->tokens = tokens_load(tokens, err)) == NULL)
+		return -1;
+	if (serve_load_tls(n->config, n->tls, &n->admin_tls, err) != 0 ||
+	    make_letters(n, s->n_loops, err) != 0)
+		return -1;
+	return set_links(s, n->config, err);
+}
+
 static void
-take_tls(
-    struct serve *s, struct tls_context **tls, struct tls_context *admin_tls)
+drop(struct news *n)
 {
 	unsigned i;
 
+	for (i = 0; i < SERVE_LOOPS_MAX; i++)
+		free(n->to_serve[i]);
+	free(n->to_admin);
+	for (i = 0; i < SERVE_LISTENS_MAX; i++)
+		tls_context_unref(n->tls[i]);
+	tls_context_unref(n->admin_tls);
+	tokens_free(n->tokens);
+	config_unref(n->config);
+}
+
+static void
+put_in_force(struct serve *s, struct news *n)
+{
+	unsigned i;
+
+	config_unref(s->config);
+	s->config = n->config;
+	config_set(config_ref(s->config));
+	log_setup(s->config->log.level, s->config->log.format);
 	for (i = 0; i < SERVE_LISTENS_MAX; i++) {
 		tls_context_unref(s->tls[i]);
-		s->tls[i] = tls[i];
+		s->tls[i] = n->tls[i];
 	}
 	tls_context_unref(s->admin_tls);
-	s->admin_tls = admin_tls;
+	s->admin_tls = n->admin_tls;
+	for (i = 0; i < s->n_loops; i++)
+		post_config(s, &s->loops[i], n->to_serve[i]);
+	post_tokens(s, n->to_admin, n->tokens);
 }
 
 int
 serve_reload(struct serve *s, struct err *err)
 {
-	struct tls_context *tls[SERVE_LISTENS_MAX] = { NULL };
-	struct tls_context *admin_tls = NULL;
-	struct tokens *tokens = NULL;
-	struct config *config;
-	unsigned i;
+	struct news n = { .config = config_load_checked(s->config_path, err) };
 
-	config = config_load_checked(s->config_path, err);
-	if (config == NULL)
+	if (n.config == NULL)
 		return -1;
-	if (check_same_start(s->config, config, err) != 0 ||
-	    (config->admin.tokens != NULL &&
-		(tokens = tokens_load(config->admin.tokens, err)) == NULL) ||
-	    serve_load_tls(config, tls, &admin_tls, err) != 0) {
-		tokens_free(tokens);
-		config_unref(config);
+	if (prepare(s, &n, err) != 0) {
+		drop(&n);
 		return -1;
 	}
-	config_unref(s->config);
-	s->config = config;
-	config_set(config_ref(config));
-	log_setup(config->log.level, config->log.format);
-	take_tls(s, tls, admin_tls);
-	post_links(s);
-	for (i = 0; i < s->n_loops; i++)
-		post_config(s, &s->loops[i]);
-	post_tokens(s, tokens);
+	put_in_force(s, &n);
 	return 0;
 }
 

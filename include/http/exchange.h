@@ -48,7 +48,8 @@ struct exchange {
 	struct str peer_text;   /* "10.1.2.3:4567" */
 	struct str client_name; /* CN of the client's certificate, or empty */
 	bool is_tls;
-	void *owner; /* the handler's */
+	bool has_certificate; /* the client has one, and it was verified */
+	void *owner;          /* the handler's */
 	/* Set by the handler before it answers; may be NULL. */
 	void (*on_end)(struct exchange *, enum exchange_end);
 

@@ -21,8 +21,9 @@ struct upstreams;
 /* Where quotas are kept: FOLDER (copied) is there.  Before links are set. */
 err_checked int upstreams_set_state_folder(
     struct upstreams *, const char *folder, struct err *err);
-/* At start and at each reload: what the links are.  What an operator had
- * changed is as configured again; what was spent stays. */
+/* At start and at each reload, before anything else hears of the configuration:
+ * what the links are.  What an operator had changed is as configured again;
+ * what was spent stays.  On failure all is as before. */
 err_checked int upstreams_set_links(
     struct upstreams *, struct config *, struct err *err);
 

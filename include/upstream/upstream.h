@@ -83,6 +83,7 @@ struct endpoint_report {
 	int64_t ratelimit_remaining; /* the same */
 	bool is_distrusted;
 };
+/* One each, in the order of the configuration: how many. */
 size_t upstreams_report(struct upstreams *, const struct config *,
     struct endpoint_report *out, size_t max);
 

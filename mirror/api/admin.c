@@ -18,6 +18,7 @@
 #include "common/log.h"
 #include "common/map.h"
 #include "common/tokens.h"
+#include "common/units.h"
 #include "common/uri.h"
 #include "hits.h"
 #include "release_folder.h"
@@ -160,6 +161,13 @@ admin_json_time(int64_t wall_s)
 	return json_string(clock_rfc3339(wall_s * 1000, text));
 }
 
+json_t *
+admin_json_rate(uint64_t rate)
+{
+	return rate == RATE_UNLIMITED ? json_null()
+				      : json_integer((json_int_t)rate);
+}
+
 /* ---- queries ------------------------------------------------------------ */
 
 static int
@@ -201,6 +209,15 @@ admin_query_unknown(struct str key, const char *known, struct err *err)
 	    str_printable(key, shown, sizeof(shown)));
 }
 
+int
+admin_query_limit(struct str value, uint64_t *limit, struct err *err)
+{
+	if (str_u64(value, limit) && *limit >= 1 && *limit <= LIMIT_MAX)
+		return 0;
+	return err_set(
+	    err, ERR_BAD_REQUEST, "limit is a number from 1 to %d", LIMIT_MAX);
+}
+
 /* ---- who may ------------------------------------------------------------ */
 
 static struct str
@@ -225,7 +242,7 @@ find_role(const struct admin *a, const struct exchange *e)
 	config_unref(config);
 	if (!has_tokens && !has_certificates)
 		return ROLE_OPERATE;
-	if (has_certificates && e->client_name.n > 0)
+	if (has_certificates && e->has_certificate)
 		return ROLE_OPERATE;
 	if (a->tokens == NULL || bearer_token(e).n == 0)
 		return ROLE_NONE;
@@ -267,15 +284,16 @@ admin_caller(
     const struct admin *a, const struct exchange *e, char *out, size_t size)
 {
 	const char *name = NULL;
-	char shown[64] = "";
+	char shown[64];
 
 	if (e->client_name.n > 0)
-		(void)str_printable(e->client_name, shown, sizeof(shown));
+		name = str_printable(e->client_name, shown, sizeof(shown));
+	else if (e->has_certificate)
+		name = "a certificate without a name";
 	else if (a->tokens != NULL)
 		(void)tokens_role(a->tokens, bearer_token(e), &name);
-	(void)snprintf(out, size, "%s%s%.*s", name != NULL ? name : shown,
-	    name != NULL || shown[0] != '\0' ? " at " : "",
-	    STR_ARG(e->peer_text));
+	(void)snprintf(out, size, "%s%s%.*s", name != NULL ? name : "",
+	    name != NULL ? " at " : "", STR_ARG(e->peer_text));
 }
 
 /* ---- routes ------------------------------------------------------------- */

@@ -81,6 +81,8 @@ void admin_fail(struct exchange *, const struct err *, const char *field);
 json_t *admin_json_text(const char *);
 /* RFC 3339; null for 0. */
 json_t *admin_json_time(int64_t wall_s);
+/* Bytes per second; null: not limited. */
+json_t *admin_json_rate(uint64_t rate);
 
 /*
  * Hands the query's pairs, decoded (into the exchange's arena), to SET, which
@@ -90,6 +92,10 @@ typedef int admin_query_fn(
     void *to, struct str key, struct str value, struct err *err);
 int admin_query(struct exchange *, admin_query_fn *set, void *to);
 int admin_query_unknown(struct str key, const char *known, struct err *err);
+/* The most that a page may have: limit=1 to LIMIT_MAX. */
+#define LIMIT_DEFAULT 100
+#define LIMIT_MAX 1000
+int admin_query_limit(struct str value, uint64_t *limit, struct err *err);
 
 /* ---- how upstreams are doing -------------------------------------------- */
 
@@ -104,7 +110,7 @@ void report_ask(
 void *report_arg(const struct report *);
 /* The configuration that was reported on; valid during the answer. */
 const struct config *report_config(const struct report *);
-/* NULL: nothing is known. */
+/* Of an endpoint of that configuration; NULL: nothing is known. */
 const struct endpoint_report *report_endpoint(const struct report *,
     const struct config_upstream *, const struct config_endpoint *);
 /* Not known to be down. */

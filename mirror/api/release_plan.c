@@ -73,13 +73,6 @@ find_roads(const struct link_look *look, struct roads *out)
 /* ---- as JSON ------------------------------------------------------------ */
 
 static json_t *
-json_rate(uint64_t rate)
-{
-	return rate == RATE_UNLIMITED ? json_null()
-				      : json_integer((json_int_t)rate);
-}
-
-static json_t *
 json_seconds(int64_t s)
 {
 	return s == FORECAST_NEVER ? json_null() : json_integer(s);
@@ -96,7 +89,7 @@ json_stretch(const struct road *road, const struct config_window *w)
 		    w->from_min / 60, w->from_min % 60, w->to_min / 60,
 		    w->to_min % 60);
 	return json_pack("{s:s, s:o, s:o}", "when", name, "bytes_per_second",
-	    json_rate(rate), "seconds",
+	    admin_json_rate(rate), "seconds",
 	    json_seconds(
 		forecast_seconds(&road->link, road->missing_bytes, rate)));
 }

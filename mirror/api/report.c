@@ -9,7 +9,6 @@
  * copy's memory is taken before it is asked for.
  */
 #include <stdlib.h>
-#include <string.h>
 
 #include "admin_int.h"
 #include "common/check.h"
@@ -116,22 +115,16 @@ report_config(const struct report *r)
 	return r->config;
 }
 
-/* Names are cut to the size of their field in a row. */
-static bool
-is_named(const char field[256], const char *name)
-{
-	return strncmp(field, name, 255) == 0;
-}
-
 const struct endpoint_report *
 report_endpoint(const struct report *r, const struct config_upstream *u,
     const struct config_endpoint *endpoint)
 {
-	for (size_t i = 0; i < r->n; i++)
-		if (is_named(r->rows[i].upstream, u->name) &&
-		    is_named(r->rows[i].endpoint, endpoint->name))
-			return &r->rows[i];
-	return NULL;
+	const struct config_upstream *before = r->config->upstreams;
+	size_t place = (size_t)(endpoint - u->endpoints);
+
+	for (; before < u; before++)
+		place += before->n_endpoints;
+	return place < r->n ? &r->rows[place] : NULL;
 }
 
 bool

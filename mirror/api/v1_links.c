@@ -38,13 +38,6 @@ struct links_letter {
 /* ---- as JSON ------------------------------------------------------------ */
 
 static json_t *
-json_rate(uint64_t rate)
-{
-	return rate == RATE_UNLIMITED ? json_null()
-				      : json_integer((json_int_t)rate);
-}
-
-static json_t *
 json_quota(const struct link_report *r)
 {
 	if (!r->has_quota)
@@ -87,11 +80,11 @@ json_link(const struct link_report *r)
 	return json_pack("{s:o, s:b, s:s, s:o, s:o, s:b, s:i, s:b, s:o, s:o, "
 			 "s:o}",
 	    "name", admin_json_text(r->name), "up", r->is_up, "state",
-	    state_name(r), "rate", json_rate(r->rate), "prewarm",
-	    json_rate(r->prewarm), "changed", r->is_changed, "connections",
-	    (int)r->connections, "in_window", r->in_window, "window_changes_at",
-	    admin_json_time(r->window_changes_at), "quota", json_quota(r),
-	    "classes", json_classes(r));
+	    state_name(r), "rate", admin_json_rate(r->rate), "prewarm",
+	    admin_json_rate(r->prewarm), "changed", r->is_changed,
+	    "connections", (int)r->connections, "in_window", r->in_window,
+	    "window_changes_at", admin_json_time(r->window_changes_at), "quota",
+	    json_quota(r), "classes", json_classes(r));
 }
 
 /* ---- there and back ----------------------------------------------------- */

@@ -12,9 +12,6 @@
 #include "common/log.h"
 #include "releases_int.h"
 
-#define LIMIT_DEFAULT 100
-#define LIMIT_MAX 1000
-
 /* In the exchange's arena. */
 struct page {
 	unsigned of_state; /* a bit each; 0: all */
@@ -25,15 +22,6 @@ struct page {
 };
 
 static int
-set_limit(struct page *p, struct str value, struct err *err)
-{
-	if (str_u64(value, &p->limit) && p->limit > 0 && p->limit <= LIMIT_MAX)
-		return 0;
-	return err_set(
-	    err, ERR_BAD_REQUEST, "limit is a number from 1 to %d", LIMIT_MAX);
-}
-
-static int
 set_page(void *to, struct str key, struct str value, struct err *err)
 {
 	struct page *p = to;
@@ -41,7 +29,7 @@ set_page(void *to, struct str key, struct str value, struct err *err)
 	if (str_eqz(key, "state"))
 		return json_states(value, &p->of_state, err);
 	if (str_eqz(key, "limit"))
-		return set_limit(p, value, err);
+		return admin_query_limit(value, &p->limit, err);
 	if (!str_eqz(key, "after"))
 		return admin_query_unknown(key, "state, limit and after", err);
 	p->after = value;

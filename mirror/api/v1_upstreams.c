@@ -10,9 +10,6 @@
 
 #include "admin_int.h"
 
-#define LIMIT_DEFAULT 100
-#define LIMIT_MAX 1000
-
 enum state_filter { STATE_ANY, STATE_UP, STATE_DOWN };
 
 /* In the exchange's arena. */
@@ -35,15 +32,6 @@ set_state(struct upstreams_query *q, struct str value, struct err *err)
 }
 
 static int
-set_limit(struct upstreams_query *q, struct str value, struct err *err)
-{
-	if (str_u64(value, &q->limit) && q->limit >= 1 && q->limit <= LIMIT_MAX)
-		return 0;
-	return err_set(
-	    err, ERR_BAD_REQUEST, "limit is a number from 1 to %d", LIMIT_MAX);
-}
-
-static int
 set_pair(void *to, struct str key, struct str value, struct err *err)
 {
 	struct upstreams_query *q = to;
@@ -51,7 +39,7 @@ set_pair(void *to, struct str key, struct str value, struct err *err)
 	if (str_eqz(key, "state"))
 		return set_state(q, value, err);
 	if (str_eqz(key, "limit"))
-		return set_limit(q, value, err);
+		return admin_query_limit(value, &q->limit, err);
 	if (!str_eqz(key, "after"))
 		return admin_query_unknown(key, "state, limit and after", err);
 	q->after = value;

@@ -10,8 +10,6 @@
 #include "common/clock.h"
 
 #define SLICE 500
-#define LIMIT_DEFAULT 100
-#define LIMIT_MAX 1000
 
 /* ---- birth and death ---------------------------------------------------- */
 
@@ -77,13 +75,8 @@ set_pair(void *to, struct str key, struct str value, struct err *err)
 		w->after = value;
 		return 0;
 	}
-	if (str_eqz(key, "limit")) {
-		if (str_u64(value, &w->limit) && w->limit >= 1 &&
-		    w->limit <= LIMIT_MAX)
-			return 0;
-		return err_set(err, ERR_BAD_REQUEST,
-		    "limit is a number from 1 to %d", LIMIT_MAX);
-	}
+	if (str_eqz(key, "limit"))
+		return admin_query_limit(value, &w->limit, err);
 	if (w->kind->set != NULL)
 		return w->kind->set(w, key, value, err);
 	return admin_query_unknown(key, w->kind->keys, err);

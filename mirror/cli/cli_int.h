@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "common/amount.h"
 #include "common/config.h"
 #include "common/err.h"
 #include "common/str.h"
@@ -59,7 +60,7 @@ const json_t *client_said(const struct client *);
 void client_set_patience(struct client *, long ms);
 /*
  * Server-sent events, until FN says false or the stream ends (0 both), or
- * something goes wrong (-1).  DATA is borrowed.
+ * something goes wrong (-1), a long silence among it.  DATA is borrowed.
  */
 typedef bool client_event_fn(void *arg, const char *event, const json_t *data);
 err_checked int client_listen(struct client *, const char *path,
@@ -83,6 +84,23 @@ int client_exit(const char *command, const struct err *err);
 struct client *client_open(const char *command, struct client_spec *,
     const char *config, char url[ADMIN_URL_MAX]);
 void client_print(const json_t *); /* indented, on stdout */
+
+/* ---- what is in an answer (answer.c) ------------------------------------ */
+
+/* KEY may lead down, "store.used_bytes".  What a server does not send is
+ * nothing: NULL, 0, NONE. */
+const json_t *answer_get(const json_t *, const char *key);
+uint64_t answer_number(const json_t *, const char *key);
+/* As it came; borrowed. */
+const char *answer_text(const json_t *, const char *key, const char *none);
+/* For a terminal, which what came over a wire does not command: into OUT, which
+ * is returned. */
+#define SHOWN_MAX 256
+const char *answer_show(
+    const json_t *, const char *key, const char *none, char out[SHOWN_MAX]);
+/* "311 MiB"; the same. */
+const char *answer_bytes(
+    const json_t *, const char *key, char out[AMOUNT_TEXT_MAX]);
 
 /* ---- releases (release_path.c, list_file.c, watch.c) -------------------- */
 

@@ -12,9 +12,12 @@
 #include "cli/cli.h"
 #include "cli_int.h"
 #include "common/buf.h"
+#include "common/clock.h"
 
 #define CONNECT_MS 3000L
 #define TOTAL_MS 15000L
+#define SILENCE_MS 45000 /* of events; the mirror says something every 15 s */
+#define KEEPALIVE_S 15L
 #define ANSWER_MAX_BYTES (16u << 20)
 #define TOKEN_MAX 4096
 #define URL_MAX_BYTES 4096
@@ -24,7 +27,8 @@ struct client {
 	struct curl_slist *headers;
 	const char *url; /* borrowed */
 	struct buf body;
-	json_t *said; /* the last answer; owned, may be NULL */
+	json_t *said;      /* the last answer; owned, may be NULL */
+	uint64_t heard_ms; /* clock_mono_ms() of the last event's bytes */
 	char error[CURL_ERROR_SIZE];
 };
 
@@ -85,6 +89,9 @@ set_options(struct client *c, const struct client_spec *spec)
 	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS);
 	curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, TOTAL_MS);
+	curl_easy_setopt(curl, CURLOPT_TCP_KEEPALIVE, 1L);
+	curl_easy_setopt(curl, CURLOPT_TCP_KEEPIDLE, KEEPALIVE_S);
+	curl_easy_setopt(curl, CURLOPT_TCP_KEEPINTVL, KEEPALIVE_S);
 	curl_easy_setopt(curl, CURLOPT_USERAGENT, "railhead");
 	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, c->headers);
 	curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, c->error);
@@ -175,6 +182,10 @@ ask(struct client *c, const char *path, long *status, struct err *err)
 		return err_set(err, ERR_UPSTREAM_DOWN,
 		    "%s answered with more than %u MiB", url,
 		    ANSWER_MAX_BYTES >> 20);
+	if (code == CURLE_ABORTED_BY_CALLBACK)
+		return err_set(err, ERR_UPSTREAM_DOWN,
+		    "%s has said nothing for %d s; is the line there?", c->url,
+		    SILENCE_MS / 1000);
 	if (code != CURLE_OK)
 		return err_set(err, ERR_UPSTREAM_DOWN,
 		    "could not reach %s: %s%s", c->url,
@@ -325,6 +336,7 @@ on_stream(char *bytes, size_t size, size_t n, void *arg)
 	const char *end;
 	long status = 0;
 
+	l->client->heard_ms = clock_mono_ms();
 	buf_add(body, bytes, size * n);
 	curl_easy_getinfo(l->client->curl, CURLINFO_RESPONSE_CODE, &status);
 	while (status == 200 && !l->is_enough &&
@@ -335,6 +347,29 @@ on_stream(char *bytes, size_t size, size_t n, void *arg)
 		buf_consume(body, length + 2);
 	}
 	return body->overflow || l->is_enough ? 0 : size * n;
+}
+
+/* About every second.  A mirror that has vanished sends no FIN. */
+static int
+on_second(void *arg, curl_off_t to_get, curl_off_t got, curl_off_t to_send,
+    curl_off_t sent)
+{
+	const struct client *c = arg;
+
+	(void)to_get;
+	(void)got;
+	(void)to_send;
+	(void)sent;
+	return clock_mono_ms() - c->heard_ms > SILENCE_MS;
+}
+
+static void
+watch_silence(struct client *c, bool is_on)
+{
+	c->heard_ms = clock_mono_ms();
+	curl_easy_setopt(c->curl, CURLOPT_XFERINFOFUNCTION, on_second);
+	curl_easy_setopt(c->curl, CURLOPT_XFERINFODATA, c);
+	curl_easy_setopt(c->curl, CURLOPT_NOPROGRESS, is_on ? 0L : 1L);
 }
 
 int
@@ -348,7 +383,9 @@ client_listen(struct client *c, const char *path, client_event_fn *fn,
 	curl_easy_setopt(c->curl, CURLOPT_WRITEFUNCTION, on_stream);
 	curl_easy_setopt(c->curl, CURLOPT_WRITEDATA, &l);
 	client_set_patience(c, 0);
+	watch_silence(c, true);
 	rc = ask(c, path, &status, err);
+	watch_silence(c, false);
 	client_set_patience(c, TOTAL_MS);
 	curl_easy_setopt(c->curl, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(c->curl, CURLOPT_WRITEDATA, &c->body);

@@ -36,28 +36,20 @@ put(const struct freeze_options *o, struct client *c, struct err *err)
 	return answer;
 }
 
-static const char *
-text_of(const json_t *o, const char *key, char *out, size_t size)
-{
-	const char *text = json_string_value(json_object_get(o, key));
-
-	return str_printable(str_of(text != NULL ? text : ""), out, size);
-}
-
 static void
 print_freeze(const json_t *o)
 {
-	char reason[ERR_TEXT_MAX], by[160], until[64];
+	char shown[ERR_TEXT_MAX], by[SHOWN_MAX], until[SHOWN_MAX];
+	const char *reason = answer_text(o, "reason", "");
 
 	if (!json_is_true(json_object_get(o, "frozen"))) {
 		printf("not frozen\n");
 		return;
 	}
-	(void)text_of(o, "until", until, sizeof(until));
 	printf("frozen until %s by %s: %s\n",
-	    until[0] != '\0' ? until : "lifted",
-	    text_of(o, "by", by, sizeof(by)),
-	    text_of(o, "reason", reason, sizeof(reason)));
+	    answer_show(o, "until", "lifted", until),
+	    answer_show(o, "by", "", by),
+	    str_printable(str_of(reason), shown, sizeof(shown)));
 }
 
 static int

@@ -117,26 +117,26 @@ why_of(const struct gate_row *r, size_t i, char shown[ERR_TEXT_MAX])
 }
 
 static const char *
-code_of(const struct gate_row *r, size_t i)
+code_of(const struct gate_row *r, size_t i, char shown[SHOWN_MAX])
 {
 	const json_t *reason =
 	    json_array_get(json_object_get(r->answer, "reasons"), i);
-	const char *code = json_string_value(json_object_get(reason, "code"));
 
-	return code != NULL ? code : "";
+	return answer_show(reason, "code", "", shown);
 }
 
 static void
 print_row(const struct gate_row *r, int width)
 {
-	char shown[ERR_TEXT_MAX];
+	char shown[ERR_TEXT_MAX], code[SHOWN_MAX];
 	const char *why;
 
 	printf("%-*s  %-11s", width, r->client.url, verdict_names[r->verdict]);
-	for (size_t i = 0; (why = why_of(r, i, shown)) != NULL; i++)
+	for (size_t i = 0; (why = why_of(r, i, shown)) != NULL; i++) {
+		(void)code_of(r, i, code);
 		printf("%s%*s%s%s%s", i > 0 ? "\n" : "", i > 0 ? width + 15 : 2,
-		    "", code_of(r, i), code_of(r, i)[0] != '\0' ? ": " : "",
-		    why);
+		    "", code, code[0] != '\0' ? ": " : "", why);
+	}
 	printf("\n");
 }
 
@@ -237,7 +237,8 @@ add(struct buf *b, const char *key, const char *value)
 }
 
 static int
-gate_path(const struct gate_options *o, char path[RELEASE_PATH_MAX])
+gate_path(
+    const struct gate_options *o, char path[RELEASE_PATH_MAX], struct err *err)
 {
 	struct buf tail;
 	int rc = -1;
@@ -254,7 +255,9 @@ gate_path(const struct gate_options *o, char path[RELEASE_PATH_MAX])
 	if (!tail.overflow)
 		rc = release_path(o->name, tail.p, path);
 	buf_done(&tail);
-	return rc;
+	if (rc == 0)
+		return 0;
+	return err_set(err, ERR_BAD_REQUEST, "the name is too long");
 }
 
 /* The mirrors named, else the one that the configuration names. */
@@ -283,12 +286,13 @@ run_gate(struct gate_options *o, uint64_t wait_ms)
 	int status;
 	size_t n;
 
-	if (rows == NULL || gate_path(o, path) != 0 ||
+	if (rows == NULL)
+		return cli_fail(EXIT_USAGE, "gate", "no memory");
+	if (gate_path(o, path, &err) != 0 ||
 	    (o->mirrors.n == 0 &&
 		client_find_admin(&o->client, o->config, url, &err) != 0)) {
 		free(rows);
-		return cli_fail(EXIT_USAGE, "gate",
-		    "the name is too long, or no mirror was found to ask");
+		return cli_fail(EXIT_USAGE, "gate", err.text);
 	}
 	n = fill_rows(o, path, rows);
 	client_library_start();

@@ -2,7 +2,6 @@
  * links.c - railhead links: what the links carry, and a word on one of them.
  */
 #include <stdlib.h>
-#include <string.h>
 
 #include "cli/cli.h"
 #include "cli_int.h"
@@ -12,7 +11,6 @@
 #include "common/uri.h"
 
 #define PATH_MAX_BYTES 512
-#define CELL_MAX 64
 
 enum { UP_UNSAID, UP_YES, UP_NO };
 
@@ -28,83 +26,42 @@ struct links_options {
 
 /* ---- for people --------------------------------------------------------- */
 
+/* Of bytes per second; NONE where there is no limit. */
 static const char *
-scaled(double n, double step, const char *const *units, char out[CELL_MAX])
+rate_text(const json_t *link, const char *key, const char *none,
+    char out[AMOUNT_TEXT_MAX])
 {
-	while (n >= step && units[1] != NULL) {
-		n /= step;
-		units++;
-	}
-	(void)snprintf(out, CELL_MAX, "%.3g %s", n, *units);
-	return out;
-}
-
-static const char *
-bytes_text(const json_t *value, char out[CELL_MAX])
-{
-	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB",
-		NULL };
-
-	return scaled(json_number_value(value), 1024, units, out);
-}
-
-/* Of bytes per second, in bits, as the configuration has it. */
-static const char *
-rate_text(const json_t *value, const char *none, char out[CELL_MAX])
-{
-	static const char *const units[] = { "bit", "kbit", "Mbit", "Gbit",
-		NULL };
-
-	if (json_is_null(value)) {
-		(void)snprintf(out, CELL_MAX, "%s", none);
-		return out;
-	}
-	return scaled(json_number_value(value) * 8, 1000, units, out);
-}
-
-static const char *
-text_of(const json_t *value, const char *key, char out[CELL_MAX])
-{
-	const char *text = json_string_value(json_object_get(value, key));
-
-	return str_printable(str_of(text != NULL ? text : "-"), out, CELL_MAX);
+	if (json_is_null(json_object_get(link, key)))
+		return none;
+	return amount_rate(answer_number(link, key), out);
 }
 
 static void
-print_classes(const json_t *classes)
+print_class(const char *name, const json_t *c)
 {
-	char now[CELL_MAX], today[CELL_MAX];
-	const json_t *c;
+	char now[AMOUNT_TEXT_MAX], today[AMOUNT_TEXT_MAX];
+	uint64_t rate = answer_number(c, "bytes_per_second");
 
-	for (enum link_class i = 0; i < CLASS_COUNT; i++) {
-		c = json_object_get(classes, link_class_name(i));
-		printf("  %-8s %10s now, %10s today, %lld running, %lld "
-		       "waiting\n",
-		    link_class_name(i),
-		    rate_text(json_object_get(c, "bytes_per_second"), "-", now),
-		    bytes_text(json_object_get(c, "bytes_today"), today),
-		    (long long)json_integer_value(
-			json_object_get(c, "transfers")),
-		    (long long)json_integer_value(
-			json_object_get(c, "waiting")));
-	}
+	printf("  %-8s %10s now, %10s today, %llu running, %llu waiting\n",
+	    name, rate > 0 ? amount_rate(rate, now) : "0 bit",
+	    answer_bytes(c, "bytes_today", today),
+	    (unsigned long long)answer_number(c, "transfers"),
+	    (unsigned long long)answer_number(c, "waiting"));
 }
 
 static void
 print_link(const json_t *link)
 {
-	char name[CELL_MAX], rate[CELL_MAX], prewarm[CELL_MAX], at[CELL_MAX];
-	char state[CELL_MAX];
+	char rate[AMOUNT_TEXT_MAX], prewarm[AMOUNT_TEXT_MAX];
+	char name[SHOWN_MAX], state[SHOWN_MAX], at[SHOWN_MAX];
 	const json_t *quota = json_object_get(link, "quota");
+	const json_t *classes = json_object_get(link, "classes");
 
-	printf("%s: %s, rate %s, prewarm %s%s\n", text_of(link, "name", name),
-	    text_of(link, "state", state),
-	    rate_text(json_object_get(link, "rate"), "unlimited", rate),
-	    json_number_value(json_object_get(link, "prewarm")) == 0 &&
-		    !json_is_null(json_object_get(link, "prewarm"))
-		? "off"
-		: rate_text(
-		      json_object_get(link, "prewarm"), "as rate", prewarm),
+	printf("%s: %s, rate %s, prewarm %s%s\n",
+	    answer_show(link, "name", "-", name),
+	    answer_show(link, "state", "-", state),
+	    rate_text(link, "rate", "unlimited", rate),
+	    rate_text(link, "prewarm", "as rate", prewarm),
 	    json_is_true(json_object_get(link, "changed"))
 		? " (changed until reload or restart)"
 		: "");
@@ -113,13 +70,15 @@ print_link(const json_t *link)
 		    json_is_true(json_object_get(link, "in_window"))
 			? "in a window"
 			: "in no window",
-		    text_of(link, "window_changes_at", at));
+		    answer_show(link, "window_changes_at", "-", at));
 	if (json_is_object(quota))
 		printf("  quota: %s left of %s, resets at %s\n",
-		    bytes_text(json_object_get(quota, "left"), name),
-		    bytes_text(json_object_get(quota, "bytes"), rate),
-		    text_of(quota, "resets_at", at));
-	print_classes(json_object_get(link, "classes"));
+		    answer_bytes(quota, "left", rate),
+		    answer_bytes(quota, "bytes", prewarm),
+		    answer_show(quota, "resets_at", "-", at));
+	for (enum link_class i = 0; i < CLASS_COUNT; i++)
+		print_class(link_class_name(i),
+		    json_object_get(classes, link_class_name(i)));
 }
 
 static void
@@ -174,8 +133,7 @@ change(struct client *c, const struct links_options *o, struct err *err)
 static void
 print_answer(const struct links_options *o, const json_t *answer)
 {
-	char note[ERR_TEXT_MAX];
-	const char *text = json_string_value(json_object_get(answer, "note"));
+	char note[SHOWN_MAX];
 
 	if (o->as_json) {
 		(void)json_dumpf(answer, stdout, JSON_INDENT(2));
@@ -184,9 +142,7 @@ print_answer(const struct links_options *o, const json_t *answer)
 		print_links(json_object_get(answer, "links"));
 	} else {
 		print_link(answer);
-		printf("%s\n",
-		    str_printable(
-			str_of(text != NULL ? text : ""), note, sizeof(note)));
+		printf("%s\n", answer_show(answer, "note", "", note));
 	}
 }
 

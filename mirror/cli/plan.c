@@ -2,7 +2,6 @@
  * plan.c - railhead plan NAME -f FILE: what a release would cost, and when it
  * would be here.  Nothing is started.
  */
-#include <string.h>
 
 #include "cli/cli.h"
 #include "cli_int.h"
@@ -19,41 +18,18 @@ struct plan_options {
 	bool as_json;
 };
 
-static uint64_t
-number(const json_t *object, const char *key)
-{
-	json_int_t n = json_integer_value(json_object_get(object, key));
-
-	return n > 0 ? (uint64_t)n : 0;
-}
-
-static const char *
-bytes(const json_t *object, const char *key, char out[AMOUNT_TEXT_MAX])
-{
-	return amount_bytes(number(object, key), out);
-}
-
-/* The text of KEY; NONE when there is none. */
-static const char *
-text(const json_t *object, const char *key, const char *none, char out[256])
-{
-	const char *s = json_string_value(json_object_get(object, key));
-
-	return str_printable(str_of(s != NULL ? s : none), out, 256);
-}
-
 /* "4 min at 80 Mbit" */
 static void
 print_stretch(const json_t *o)
 {
 	const json_t *rate = json_object_get(o, "bytes_per_second");
 	const json_t *s = json_object_get(o, "seconds");
-	char time[AMOUNT_TEXT_MAX], at[AMOUNT_TEXT_MAX], when[256];
+	char time[AMOUNT_TEXT_MAX], at[AMOUNT_TEXT_MAX], when[SHOWN_MAX];
 
-	printf("    %-20s %-10s", text(o, "when", "", when),
+	printf("    %-20s %-10s", answer_show(o, "when", "", when),
 	    json_is_null(rate)
 		? "unlimited"
-		: amount_rate(number(o, "bytes_per_second"), at));
+		: amount_rate(answer_number(o, "bytes_per_second"), at));
 	printf(" %s\n",
 	    json_is_null(s) ? "never"
 			    : amount_duration(json_integer_value(s), time));
@@ -66,8 +42,8 @@ print_without(const json_t *o)
 	char line[AMOUNT_TEXT_MAX], time[AMOUNT_TEXT_MAX];
 
 	printf("    %llu stores without the mirror: %s on the line, %s\n",
-	    (unsigned long long)number(o, "stores"),
-	    bytes(o, "line_bytes", line),
+	    (unsigned long long)answer_number(o, "stores"),
+	    answer_bytes(o, "line_bytes", line),
 	    json_is_null(s) ? "never done"
 			    : amount_duration(json_integer_value(s), time));
 }
@@ -77,12 +53,14 @@ print_link(const json_t *o)
 {
 	const json_t *rates = json_object_get(o, "rates");
 	char missing[AMOUNT_TEXT_MAX], line[AMOUNT_TEXT_MAX];
-	char name[256], ready[256], why[256];
+	char name[SHOWN_MAX], ready[SHOWN_MAX], why[SHOWN_MAX];
 
 	printf("  %s: %s to come, %s on the line; ready at %s\n",
-	    text(o, "link", "no link", name),
-	    bytes(o, "bytes_missing", missing), bytes(o, "line_bytes", line),
-	    text(o, "ready_at", text(o, "never_because", "never", why), ready));
+	    answer_show(o, "link", "no link", name),
+	    answer_bytes(o, "bytes_missing", missing),
+	    answer_bytes(o, "line_bytes", line),
+	    answer_show(o, "ready_at",
+		answer_show(o, "never_because", "never", why), ready));
 	for (size_t i = 0; i < json_array_size(rates); i++)
 		print_stretch(json_array_get(rates, i));
 	if (json_is_object(json_object_get(o, "without_mirror")))
@@ -92,25 +70,27 @@ print_link(const json_t *o)
 static void
 print_upstream(const json_t *o)
 {
-	char all[AMOUNT_TEXT_MAX], missing[AMOUNT_TEXT_MAX], name[256];
+	char all[AMOUNT_TEXT_MAX], missing[AMOUNT_TEXT_MAX], name[SHOWN_MAX];
 
 	printf("  %s: %s, of which %s to come\n",
-	    text(o, "upstream", "?", name), bytes(o, "bytes", all),
-	    bytes(o, "bytes_missing", missing));
+	    answer_show(o, "upstream", "?", name),
+	    answer_bytes(o, "bytes", all),
+	    answer_bytes(o, "bytes_missing", missing));
 }
 
 static void
 print_image(const json_t *o)
 {
 	char all[AMOUNT_TEXT_MAX], missing[AMOUNT_TEXT_MAX];
-	char name[256], why[256] = "";
+	char name[SHOWN_MAX], why[SHOWN_MAX] = "";
 	const json_t *reason = json_object_get(o, "why");
 
 	if (json_is_object(reason))
-		(void)text(reason, "text", "", why);
-	printf("  %10s  %10s  %s%s%s\n", bytes(o, "bytes", all),
-	    bytes(o, "bytes_missing", missing), text(o, "image", "?", name),
-	    why[0] != '\0' ? ": " : "", why);
+		(void)answer_show(reason, "text", "", why);
+	printf("  %10s  %10s  %s%s%s\n", answer_bytes(o, "bytes", all),
+	    answer_bytes(o, "bytes_missing", missing),
+	    answer_show(o, "image", "?", name), why[0] != '\0' ? ": " : "",
+	    why);
 }
 
 static void
@@ -126,11 +106,12 @@ print_plan(const json_t *o)
 {
 	const json_t *holds = json_object_get(o, "deadline_holds");
 	char a[AMOUNT_TEXT_MAX], b[AMOUNT_TEXT_MAX], c[AMOUNT_TEXT_MAX];
-	char d[AMOUNT_TEXT_MAX], at[256], deadline[256];
+	char d[AMOUNT_TEXT_MAX], at[SHOWN_MAX], deadline[SHOWN_MAX];
 
 	printf("%s in all, %s unique, %s here, %s to come%s\n",
-	    bytes(o, "bytes", a), bytes(o, "bytes_unique", b),
-	    bytes(o, "bytes_here", c), bytes(o, "bytes_missing", d),
+	    answer_bytes(o, "bytes", a), answer_bytes(o, "bytes_unique", b),
+	    answer_bytes(o, "bytes_here", c),
+	    answer_bytes(o, "bytes_missing", d),
 	    json_is_true(json_object_get(o, "bytes_known"))
 		? ""
 		: " (at least: not all manifests are known)");
@@ -139,10 +120,10 @@ print_plan(const json_t *o)
 	    "upstreams", json_object_get(o, "upstreams"), print_upstream);
 	print_each(
 	    "images (all, to come)", json_object_get(o, "images"), print_image);
-	printf("ready at %s", text(o, "ready_at", "no time", at));
+	printf("ready at %s", answer_show(o, "ready_at", "no time", at));
 	if (!json_is_null(holds))
 		printf("; the deadline %s %s",
-		    text(o, "deadline", "", deadline),
+		    answer_show(o, "deadline", "", deadline),
 		    json_is_true(holds) ? "holds" : "DOES NOT HOLD");
 	printf("\n");
 }

@@ -38,31 +38,16 @@ struct progress {
 	char link[80];
 };
 
-static uint64_t
-number(const json_t *o, const char *key)
-{
-	json_int_t n = json_integer_value(json_object_get(o, key));
-
-	return n > 0 ? (uint64_t)n : 0;
-}
-
-static const char *
-text(const json_t *o, const char *key)
-{
-	const char *s = json_string_value(json_object_get(o, key));
-
-	return s != NULL ? s : "";
-}
-
 /* Bytes of it that are here, or on their way here. */
 static uint64_t
 done_of(const json_t *o)
 {
-	uint64_t all = number(o, "bytes"), left = number(o, "bytes_missing");
+	uint64_t all = answer_number(o, "bytes");
+	uint64_t left = answer_number(o, "bytes_missing");
 	uint64_t here = all > left ? all - left : 0;
 
-	return here + number(o, "bytes_coming") < all
-	    ? here + number(o, "bytes_coming")
+	return here + answer_number(o, "bytes_coming") < all
+	    ? here + answer_number(o, "bytes_coming")
 	    : all;
 }
 
@@ -97,8 +82,8 @@ find(struct progress *p, uint64_t index)
 static void
 note(struct progress *p, const json_t *image)
 {
-	bool is_done = strcmp(text(image, "state"), "ready") == 0;
-	struct shown *s = find(p, number(image, "index"));
+	bool is_done = strcmp(answer_text(image, "state", ""), "ready") == 0;
+	struct shown *s = find(p, answer_number(image, "index"));
 
 	if (s != NULL && is_done) {
 		*s = p->images[--p->n_images];
@@ -108,13 +93,13 @@ note(struct progress *p, const json_t *image)
 		return;
 	if (s == NULL)
 		s = &p->images[p->n_images++];
-	s->index = number(image, "index");
+	s->index = answer_number(image, "index");
 	(void)str_printable(
-	    str_of(text(image, "image")), s->name, sizeof(s->name));
-	(void)str_printable(
-	    str_of(text(image, "state")), s->state, sizeof(s->state));
+	    str_of(answer_text(image, "image", "")), s->name, sizeof(s->name));
+	(void)str_printable(str_of(answer_text(image, "state", "")), s->state,
+	    sizeof(s->state));
 	s->done = done_of(image);
-	s->all = number(image, "bytes");
+	s->all = answer_number(image, "bytes");
 }
 
 /* ---- rate and link ------------------------------------------------------- */
@@ -123,7 +108,7 @@ note(struct progress *p, const json_t *image)
 static void
 look_at_links(struct progress *p, uint64_t now_ms)
 {
-	const json_t *all, *class;
+	const json_t *all;
 	uint64_t most = 0, rate;
 	json_t *answer;
 	struct err err;
@@ -137,14 +122,12 @@ look_at_links(struct progress *p, uint64_t now_ms)
 	for (size_t i = 0; i < json_array_size(all); i++) {
 		const json_t *link = json_array_get(all, i);
 
-		class = json_object_get(
-		    json_object_get(link, "classes"), "prewarm");
-		rate = number(class, "bytes_per_second");
+		rate = answer_number(link, "classes.prewarm.bytes_per_second");
 		if (rate <= most)
 			continue;
 		most = rate;
-		(void)str_printable(
-		    str_of(text(link, "name")), p->link, sizeof(p->link));
+		(void)str_printable(str_of(answer_text(link, "name", "")),
+		    p->link, sizeof(p->link));
 	}
 	json_decref(answer);
 }
@@ -192,12 +175,13 @@ draw_image(const struct shown *s, unsigned columns)
 static void
 draw_all(struct progress *p, const json_t *o)
 {
-	uint64_t all = number(o, "bytes"), left = all - p->done;
+	uint64_t all = answer_number(o, "bytes"), left = all - p->done;
 	char bar[BAR_MAX], a[AMOUNT_TEXT_MAX], b[AMOUNT_TEXT_MAX];
-	char rate[AMOUNT_TEXT_MAX], time[AMOUNT_TEXT_MAX];
+	char rate[AMOUNT_TEXT_MAX], time[AMOUNT_TEXT_MAX], state[SHOWN_MAX];
 
 	printf("%s %s %s of %s", progress_bar(p->done, all, 30, bar),
-	    text(o, "state"), amount_bytes(p->done, a), amount_bytes(all, b));
+	    answer_show(o, "state", "", state), amount_bytes(p->done, a),
+	    amount_bytes(all, b));
 	if (left > 0 && p->rate >= 1)
 		printf(", %s%s%s, %s to go",
 		    amount_rate((uint64_t)p->rate, rate),
@@ -229,8 +213,8 @@ progress_show(struct progress *p, const json_t *o)
 {
 	const json_t *list = json_object_get(o, "list");
 	uint64_t now_ms = clock_mono_ms();
-	bool is_over = strcmp(text(o, "state"), "ready") == 0 ||
-	    strcmp(text(o, "state"), "failed") == 0;
+	bool is_over = strcmp(answer_text(o, "state", ""), "ready") == 0 ||
+	    strcmp(answer_text(o, "state", ""), "failed") == 0;
 
 	for (size_t i = 0; i < json_array_size(list); i++)
 		note(p, json_array_get(list, i));

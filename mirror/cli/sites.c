@@ -12,7 +12,6 @@
 #include "common/uri.h"
 
 #define PATH_MAX_BYTES 2048
-#define CELL_MAX 64
 #define PAGE "1000"
 
 struct sites_options {
@@ -91,20 +90,12 @@ get_sites(struct client *c, const struct sites_options *o, struct err *err)
 
 /* ---- for people --------------------------------------------------------- */
 
-static const char *
-text_of(const json_t *value, const char *key, char out[CELL_MAX])
-{
-	const char *text = json_string_value(json_object_get(value, key));
-
-	return str_printable(str_of(text != NULL ? text : "-"), out, CELL_MAX);
-}
-
 /* "retail: 12 sites, 10 seen, 1 silent, 1 failing" */
 static void
 print_ring(const json_t *ring)
 {
-	char cell[CELL_MAX];
-	const char *name = text_of(ring, "ring", cell);
+	char cell[SHOWN_MAX];
+	const char *name = answer_show(ring, "ring", "-", cell);
 	const char *key;
 	json_t *value;
 
@@ -123,16 +114,14 @@ print_ring(const json_t *ring)
 static void
 print_event(const char *what, const json_t *event)
 {
-	char at[CELL_MAX], reference[4 * CELL_MAX];
-	const char *text =
-	    json_string_value(json_object_get(event, "reference"));
+	char at[SHOWN_MAX], reference[SHOWN_MAX];
 	const json_t *status = json_object_get(event, "status");
 
 	if (!json_is_object(event))
 		return;
 	printf("    %s %s at %s", what,
-	    str_printable(str_of(text), reference, sizeof(reference)),
-	    text_of(event, "at", at));
+	    answer_show(event, "reference", "", reference),
+	    answer_show(event, "at", "-", at));
 	if (json_is_integer(status))
 		printf(" (%lld)", (long long)json_integer_value(status));
 	(void)putchar('\n');
@@ -141,14 +130,14 @@ print_event(const char *what, const json_t *event)
 static void
 print_site(const json_t *site)
 {
-	char name[CELL_MAX + 8], ring[CELL_MAX], state[CELL_MAX], at[CELL_MAX];
+	char name[SHOWN_MAX], ring[SHOWN_MAX], state[SHOWN_MAX], at[SHOWN_MAX];
 	const json_t *images = json_object_get(site, "images_pulled");
-	const char *text = json_string_value(json_object_get(site, "name"));
 
 	printf("  %-24s %-16s %-8s seen %s",
-	    str_printable(str_of(text), name, sizeof(name)),
-	    text_of(site, "ring", ring), text_of(site, "state", state),
-	    text_of(site, "last_seen_at", at));
+	    answer_show(site, "name", "", name),
+	    answer_show(site, "ring", "-", ring),
+	    answer_show(site, "state", "-", state),
+	    answer_show(site, "last_seen_at", "-", at));
 	if (json_is_integer(images))
 		printf(", %lld of %lld images",
 		    (long long)json_integer_value(images),

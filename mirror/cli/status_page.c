@@ -41,36 +41,10 @@ struct row {
 
 /* ---- fields of the answers ---------------------------------------------- */
 
-/* "store.used_bytes"; NULL when it is not there. */
-static const json_t *
-field(const json_t *value, const char *path)
-{
-	struct str rest = str_of(path), key;
-
-	while (str_cut(&rest, '.', &key))
-		value = json_object_getn(value, key.p, key.n);
-	return value;
-}
-
 static double
 number(const json_t *value, const char *path)
 {
-	return json_number_value(field(value, path));
-}
-
-static const char *
-text(const json_t *value, const char *path)
-{
-	const char *z = json_string_value(field(value, path));
-
-	return z != NULL ? z : "-";
-}
-
-/* What came over a wire does not command a terminal. */
-static const char *
-show(const json_t *value, const char *path, char out[CELL_MAX])
-{
-	return str_printable(str_of(text(value, path)), out, CELL_MAX);
+	return json_number_value(answer_get(value, path));
 }
 
 /* Wall seconds of an RFC 3339 text as we write them; 0 when there is none. */
@@ -79,53 +53,10 @@ when(const json_t *value, const char *path)
 {
 	struct tm tm = { .tm_isdst = 0 };
 
-	if (strptime(text(value, path), "%Y-%m-%dT%H:%M:%S", &tm) == NULL)
+	if (strptime(answer_text(value, path, ""), "%Y-%m-%dT%H:%M:%S", &tm) ==
+	    NULL)
 		return 0;
 	return timegm(&tm);
-}
-
-/* ---- amounts ------------------------------------------------------------ */
-
-static const char *
-show_bytes(double bytes, char out[TEXT_MAX])
-{
-	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB" };
-	size_t unit = 0;
-
-	while (bytes >= 1024 && unit + 1 < sizeof(units) / sizeof(units[0])) {
-		bytes /= 1024;
-		unit++;
-	}
-	(void)snprintf(out, TEXT_MAX, unit == 0 ? "%.0f %s" : "%.1f %s", bytes,
-	    units[unit]);
-	return out;
-}
-
-static const char *
-show_duration(int64_t s, char out[TEXT_MAX])
-{
-	static const struct {
-		int64_t s;
-		const char *name;
-		int64_t rest_s;
-		const char *rest_name;
-	} steps[] = {
-		{ 86400, "d", 3600, "h" },
-		{ 3600, "h", 60, "min" },
-		{ 60, "min", 1, "s" },
-	};
-
-	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
-		if (s < steps[i].s)
-			continue;
-		(void)snprintf(out, TEXT_MAX, "%lld %s %lld %s",
-		    (long long)(s / steps[i].s), steps[i].name,
-		    (long long)(s % steps[i].s / steps[i].rest_s),
-		    steps[i].rest_name);
-		return out;
-	}
-	(void)snprintf(out, TEXT_MAX, "%lld s", (long long)(s > 0 ? s : 0));
-	return out;
 }
 
 /* ---- the head of the page ----------------------------------------------- */
@@ -133,23 +64,25 @@ show_duration(int64_t s, char out[TEXT_MAX])
 static void
 print_mirror(FILE *to, const json_t *status)
 {
-	char region[CELL_MAX], version[CELL_MAX], commit[CELL_MAX],
-	    up[TEXT_MAX];
-	const char *state = json_is_true(field(status, "ready")) ? "ready"
-	    : json_is_true(field(status, "draining"))            ? "draining"
-								 : "not ready";
+	char region[SHOWN_MAX], version[SHOWN_MAX], commit[SHOWN_MAX];
+	char up[AMOUNT_TEXT_MAX];
+	const char *state = json_is_true(answer_get(status, "ready")) ? "ready"
+	    : json_is_true(answer_get(status, "draining")) ? "draining"
+							   : "not ready";
 
 	fprintf(to, "railhead %s: %s, up %s, version %s (%s)\n\n",
-	    show(status, "region", region), state,
-	    show_duration((int64_t)number(status, "uptime_s"), up),
-	    show(status, "version", version), show(status, "commit", commit));
+	    answer_show(status, "region", "-", region), state,
+	    amount_duration((int64_t)number(status, "uptime_s"), up),
+	    answer_show(status, "version", "-", version),
+	    answer_show(status, "commit", "-", commit));
 }
 
 static void
 print_store(FILE *to, const json_t *status)
 {
-	char used[TEXT_MAX], capacity[TEXT_MAX], draft[TEXT_MAX],
-	    free_bytes[TEXT_MAX], path[CELL_MAX];
+	char used[AMOUNT_TEXT_MAX], capacity[AMOUNT_TEXT_MAX];
+	char draft[AMOUNT_TEXT_MAX], free_bytes[AMOUNT_TEXT_MAX];
+	char path[SHOWN_MAX];
 	double most = number(status, "store.capacity_bytes");
 	double share =
 	    number(status, "store.used_bytes") / (most > 0 ? most : 1);
@@ -157,12 +90,12 @@ print_store(FILE *to, const json_t *status)
 	fprintf(to,
 	    "%-12s %s of %s (%.0f %%), %.0f objects, drafts %s, %s free\n"
 	    "%-12s %s\n",
-	    "store", show_bytes(number(status, "store.used_bytes"), used),
-	    show_bytes(most, capacity), share * 100,
+	    "store", answer_bytes(status, "store.used_bytes", used),
+	    answer_bytes(status, "store.capacity_bytes", capacity), share * 100,
 	    number(status, "store.objects"),
-	    show_bytes(number(status, "store.draft_bytes"), draft),
-	    show_bytes(number(status, "store.free_bytes"), free_bytes), "",
-	    show(status, "store.path", path));
+	    answer_bytes(status, "store.draft_bytes", draft),
+	    answer_bytes(status, "store.free_bytes", free_bytes), "",
+	    answer_show(status, "store.path", "-", path));
 }
 
 static void
@@ -178,7 +111,8 @@ print_traffic(FILE *to, const json_t *status)
 	fprintf(to, "%-12s %.0f running, %.0f readers\n", "fills",
 	    number(status, "fills.running"), number(status, "fills.readers"));
 	fprintf(to, "%-12s ", "requests");
-	json_object_foreach((json_t *)field(status, "requests"), result, count)
+	json_object_foreach(
+	    (json_t *)answer_get(status, "requests"), result, count)
 	{
 		fprintf(to, "%s%s %.0f", separator,
 		    str_printable(str_of(result), name, sizeof(name)),
@@ -197,7 +131,7 @@ print_ratio(FILE *to, const json_t *status)
 	    to, "\n%-12s %8s %8s %8s\n", "hit ratio", "5 min", "15 min", "1 h");
 	for (size_t i = 0; i < 2; i++) {
 		const json_t *ratio =
-		    json_object_get(field(status, "hit_ratio"), by[i]);
+		    answer_get(answer_get(status, "hit_ratio"), by[i]);
 
 		fprintf(to, "  %-10s %7.2f%% %7.2f%% %7.2f%%\n", by[i],
 		    number(ratio, "5m") * 100, number(ratio, "15m") * 100,
@@ -217,20 +151,20 @@ set_cell(struct row *row, enum column c, const char *value)
 static void
 set_note(struct row *row, const json_t *endpoint)
 {
-	const char *breaker = json_string_value(field(endpoint, "breaker"));
-	const char *error = json_string_value(field(endpoint, "last_error"));
-	const json_t *left = field(endpoint, "ratelimit_remaining");
+	const char *breaker = answer_text(endpoint, "breaker", "closed");
+	const char *error = answer_text(endpoint, "last_error", NULL);
+	const json_t *left = answer_get(endpoint, "ratelimit_remaining");
 	struct buf note;
 
 	buf_init(&note, CELL_MAX);
-	if (breaker != NULL && strcmp(breaker, "closed") != 0)
+	if (strcmp(breaker, "closed") != 0)
 		buf_printf(&note, "; breaker %s", breaker);
-	if (json_is_true(field(endpoint, "distrusted")))
+	if (json_is_true(answer_get(endpoint, "distrusted")))
 		buf_addz(&note, "; sent wrong bytes");
 	if (json_is_integer(left))
 		buf_printf(&note, "; %lld requests left",
 		    (long long)json_integer_value(left));
-	if (error != NULL && !json_is_true(field(endpoint, "up")))
+	if (error != NULL && !json_is_true(answer_get(endpoint, "up")))
 		buf_printf(&note, "; %.*s", ERROR_MAX, error);
 	(void)str_printable(str_from(buf_str(&note), note.n > 0 ? 2 : 0),
 	    row->cells[C_NOTE], CELL_MAX);
@@ -241,18 +175,17 @@ static void
 set_row(struct row *row, const json_t *upstream, size_t i, int64_t now_s)
 {
 	const json_t *endpoint =
-	    json_array_get(field(upstream, "endpoints"), i);
-	bool is_up = json_is_true(field(endpoint, "up"));
-	bool was_tried = json_is_true(field(endpoint, "tried"));
+	    json_array_get(answer_get(upstream, "endpoints"), i);
 	int64_t ok_at = when(endpoint, "last_ok_at");
-	char ago[TEXT_MAX];
+	char ago[AMOUNT_TEXT_MAX];
 
-	set_cell(row, C_UPSTREAM, i == 0 ? text(upstream, "name") : "");
-	set_cell(row, C_ENDPOINT, text(endpoint, "name"));
-	set_cell(row, C_LINK, text(endpoint, "link"));
-	set_cell(row, C_STATE, !was_tried ? "untried" : is_up ? "up" : "down");
+	set_cell(
+	    row, C_UPSTREAM, i == 0 ? answer_text(upstream, "name", "-") : "");
+	set_cell(row, C_ENDPOINT, answer_text(endpoint, "name", "-"));
+	set_cell(row, C_LINK, answer_text(endpoint, "link", "-"));
+	set_cell(row, C_STATE, answer_text(endpoint, "state", "-"));
 	set_cell(row, C_LAST_OK,
-	    ok_at > 0 ? show_duration(now_s - ok_at, ago) : "-");
+	    ok_at > 0 ? amount_duration(now_s - ok_at, ago) : "-");
 	set_note(row, endpoint);
 }
 
@@ -288,7 +221,7 @@ walk_endpoints(
 {
 	for (size_t u = 0; u < json_array_size(upstreams); u++) {
 		const json_t *upstream = json_array_get(upstreams, u);
-		size_t n = json_array_size(field(upstream, "endpoints"));
+		size_t n = json_array_size(answer_get(upstream, "endpoints"));
 
 		for (size_t i = 0; i < n; i++) {
 			struct row row;

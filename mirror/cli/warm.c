@@ -2,11 +2,9 @@
  * warm.c - railhead warm NAME: hand in a release's list, and see it come.
  */
 #include <stdlib.h>
-#include <string.h>
 
 #include "cli/cli.h"
 #include "cli_int.h"
-#include "common/amount.h"
 
 enum { DO_NOTHING, DO_RETRY, DO_HOLD, DO_RESUME, DO_VERIFY, DO_DELETE };
 #define DO_WORDS "nothing|retry|hold|resume|verify|delete"
@@ -21,36 +19,20 @@ struct warm_options {
 	bool as_json;
 };
 
-static uint64_t
-number(const json_t *object, const char *key)
-{
-	json_int_t n = json_integer_value(json_object_get(object, key));
-
-	return n > 0 ? (uint64_t)n : 0;
-}
-
-static const char *
-text(const json_t *object, const char *key)
-{
-	const char *s = json_string_value(json_object_get(object, key));
-
-	return s != NULL ? s : "?";
-}
-
 /* "r7: warming, 12 of 14 images ready, 311 MiB of 2.1 GiB to go: why" */
 static void
 print_state(const char *name, const json_t *o)
 {
-	const json_t *images = json_object_get(o, "images");
-	const char *why = json_string_value(
-	    json_object_get(json_object_get(o, "why"), "text"));
+	const char *why = answer_text(o, "why.text", NULL);
 	char left[AMOUNT_TEXT_MAX], all[AMOUNT_TEXT_MAX], shown[ERR_TEXT_MAX];
+	char state[SHOWN_MAX];
 
 	printf("%s: %s, %llu of %llu images ready, %s of %s to go%s%s\n", name,
-	    text(o, "state"), (unsigned long long)number(images, "ready"),
-	    (unsigned long long)number(images, "total"),
-	    amount_bytes(number(o, "bytes_missing"), left),
-	    amount_bytes(number(o, "bytes"), all), why != NULL ? ": " : "",
+	    answer_show(o, "state", "?", state),
+	    (unsigned long long)answer_number(o, "images.ready"),
+	    (unsigned long long)answer_number(o, "images.total"),
+	    answer_bytes(o, "bytes_missing", left),
+	    answer_bytes(o, "bytes", all), why != NULL ? ": " : "",
 	    why != NULL ? str_printable(str_of(why), shown, sizeof(shown))
 			: "");
 }
@@ -61,10 +43,10 @@ print_verified(const char *name, const json_t *o)
 	char bytes[AMOUNT_TEXT_MAX];
 
 	printf("%s: %llu digests, %s read; %llu missing, %llu corrupt\n", name,
-	    (unsigned long long)number(o, "digests"),
-	    amount_bytes(number(o, "bytes"), bytes),
-	    (unsigned long long)number(o, "missing"),
-	    (unsigned long long)number(o, "corrupt"));
+	    (unsigned long long)answer_number(o, "digests"),
+	    answer_bytes(o, "bytes", bytes),
+	    (unsigned long long)answer_number(o, "missing"),
+	    (unsigned long long)answer_number(o, "corrupt"));
 }
 
 static void

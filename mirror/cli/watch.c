@@ -31,34 +31,17 @@ struct watch {
 	bool has_heard;
 };
 
-static const char *
-text(const json_t *o, const char *key)
-{
-	const char *s = json_string_value(json_object_get(o, key));
-
-	return s != NULL ? s : "";
-}
-
-static uint64_t
-number(const json_t *o, const char *key)
-{
-	json_int_t n = json_integer_value(json_object_get(o, key));
-
-	return n > 0 ? (uint64_t)n : 0;
-}
-
 /* ---- lines -------------------------------------------------------------- */
 
 static void
 print_why(const json_t *o)
 {
-	const json_t *why = json_object_get(o, "why");
 	char shown[ERR_TEXT_MAX];
+	const char *why = answer_text(o, "why.text", NULL);
 
-	if (json_is_object(why))
-		printf(": %s",
-		    str_printable(
-			str_of(text(why, "text")), shown, sizeof(shown)));
+	if (why != NULL)
+		printf(
+		    ": %s", str_printable(str_of(why), shown, sizeof(shown)));
 	printf("\n");
 	(void)fflush(stdout);
 }
@@ -79,12 +62,12 @@ literal(const char *state)
 static void
 tell_image(struct watch *w, const json_t *image)
 {
-	const char *state = literal(text(image, "state"));
-	const char *name = text(image, "image");
+	const char *state = literal(answer_text(image, "state", ""));
+	const char *name = answer_text(image, "image", "");
 	const char *before;
 	char key[32], shown[700];
 	int n = snprintf(key, sizeof(key), "%llu",
-	    (unsigned long long)number(image, "index"));
+	    (unsigned long long)answer_number(image, "index"));
 
 	before = map_find(w->states, key, (size_t)n);
 	if (before != NULL && strcmp(before, state) == 0)
@@ -99,14 +82,14 @@ static void
 tell_release(struct watch *w, const json_t *o)
 {
 	char left[AMOUNT_TEXT_MAX], all[AMOUNT_TEXT_MAX];
-	const char *state = text(o, "state");
+	const char *state = answer_text(o, "state", "");
 
 	if (strcmp(w->state, state) == 0)
 		return;
 	(void)str_printable(str_of(state), w->state, sizeof(w->state));
 	printf("%s: %s, %s of %s to go", w->name, w->state,
-	    amount_bytes(number(o, "bytes_missing"), left),
-	    amount_bytes(number(o, "bytes"), all));
+	    amount_bytes(answer_number(o, "bytes_missing"), left),
+	    amount_bytes(answer_number(o, "bytes"), all));
 	print_why(o);
 }
 
@@ -136,7 +119,7 @@ tell(struct watch *w, const json_t *o)
 static int
 status_of(const json_t *o)
 {
-	const char *state = text(o, "state");
+	const char *state = answer_text(o, "state", "");
 
 	if (strcmp(state, "ready") == 0)
 		return EXIT_YES;

@@ -261,6 +261,7 @@ step_hello(struct conn *c)
 	case HELLO_DONE:
 		break;
 	}
+	c->has_certificate = tls_io_has_certificate(&c->io);
 	c->client_name = tls_io_client_name(&c->io);
 	c->may_read = true; /* OpenSSL may have the request already */
 	set_deadline(c, limits(c)->head_timeout_ms);

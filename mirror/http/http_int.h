@@ -85,6 +85,7 @@ enum hello {
 /* Makes *io, whose fd is set, a TLS server; -1 when out of memory. */
 int tls_io_init(struct transport *io, struct tls_context *, char *scratch);
 enum hello tls_io_hello(struct transport *);
+bool tls_io_has_certificate(const struct transport *); /* verified */
 /* CN of the verified client certificate (malloc); NULL when there is none. */
 char *tls_io_client_name(const struct transport *);
 struct ssl_ctx_st *tls_context_ssl(struct tls_context *); /* borrowed */
@@ -260,6 +261,7 @@ struct conn {
 	struct event on_read;
 	struct event on_write;
 	char *client_name; /* owned */
+	bool has_certificate;
 	union peer peer;
 	size_t peer_text_n;
 	char peer_text[PEER_TEXT_MAX];

@@ -234,6 +234,13 @@ common_name(X509 *certificate)
 	return name;
 }
 
+bool
+tls_io_has_certificate(const struct transport *io)
+{
+	return SSL_get0_peer_certificate(io->ssl) != NULL &&
+	    SSL_get_verify_result(io->ssl) == X509_V_OK;
+}
+
 char *
 tls_io_client_name(const struct transport *io)
 {

@@ -88,6 +88,7 @@ turn_reset(struct turn *t)
 	t->x.peer_text = (struct str){ c->peer_text, c->peer_text_n };
 	t->x.client_name = str_of(c->client_name);
 	t->x.is_tls = c->io.ssl != NULL;
+	t->x.has_certificate = c->has_certificate;
 	t->closes = false;
 	t->reply = REPLY_NONE;
 	t->is_bare = false;

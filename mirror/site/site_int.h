@@ -69,9 +69,10 @@ struct site_row {        /* 12 bytes: there may be a million */
 /* A digest's first bytes name it: no two manifests have the same. */
 uint64_t site_digest_key(const struct digest *);
 uint64_t site_row_key(const struct site_row *);
-/* Puts the time beside the digest; the oldest makes room for it.  *N_ALL
- * counts the rows of all sites. */
-void site_rows_put(struct site *, uint64_t key, uint32_t at, size_t *n_all);
+/* Puts the time beside the digest; when it must be, an older one makes room:
+ * the site's own, or, while that has few, one of the site not seen for
+ * longest. */
+void site_rows_put(struct sites *, struct site *, uint64_t key, uint32_t at);
 
 /* ---- the file (site_file.c, sites_keep.c) ------------------------------- */
 

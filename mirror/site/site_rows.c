@@ -10,6 +10,7 @@
 #include "site_int.h"
 
 #define ROWS_FIRST 8u
+#define ROWS_FAIR (ROWS_MAX / SITES_MAX) /* a site's share of all */
 
 uint64_t
 site_row_key(const struct site_row *row)
@@ -50,7 +51,7 @@ is_at(const struct site *s, uint32_t place, uint64_t key)
 }
 
 static void
-drop_oldest(struct site *s)
+drop_oldest(struct sites *ss, struct site *s)
 {
 	uint32_t oldest = 0;
 
@@ -60,6 +61,7 @@ drop_oldest(struct site *s)
 	s->n_rows--;
 	memmove(&s->rows[oldest], &s->rows[oldest + 1],
 	    (s->n_rows - oldest) * sizeof(s->rows[0]));
+	ss->n_rows--;
 }
 
 /* False: there is no memory for more. */
@@ -76,23 +78,38 @@ grow(struct site *s)
 	return true;
 }
 
+/* Of all rows there are as many as there may be: whose is to go?  S was seen
+ * just now, so it comes last. */
+static struct site *
+loser(const struct sites *ss, struct site *s)
+{
+	struct site *other = ss->oldest;
+
+	if (s->n_rows >= ROWS_FAIR)
+		return s;
+	while (other->n_rows == 0)
+		other = other->newer;
+	return other;
+}
+
 /* One row's room, at the cost of another when it must be. */
 static bool
-make_room(struct site *s, size_t *n_all)
+make_room(struct sites *ss, struct site *s)
 {
-	bool is_full = s->n_rows == SITE_ROWS_MAX || *n_all >= ROWS_MAX;
-
-	if (!is_full && (s->n_rows < s->max_rows || grow(s)))
+	if (s->n_rows == SITE_ROWS_MAX)
+		drop_oldest(ss, s);
+	else if (ss->n_rows >= ROWS_MAX)
+		drop_oldest(ss, loser(ss, s));
+	if (s->n_rows < s->max_rows || grow(s))
 		return true;
 	if (s->n_rows == 0)
 		return false;
-	drop_oldest(s);
-	--*n_all;
+	drop_oldest(ss, s);
 	return true;
 }
 
 void
-site_rows_put(struct site *s, uint64_t key, uint32_t at, size_t *n_all)
+site_rows_put(struct sites *ss, struct site *s, uint64_t key, uint32_t at)
 {
 	uint32_t place = place_of(s, key);
 
@@ -100,7 +117,7 @@ site_rows_put(struct site *s, uint64_t key, uint32_t at, size_t *n_all)
 		s->rows[place].at = at;
 		return;
 	}
-	if (!make_room(s, n_all))
+	if (!make_room(ss, s))
 		return;
 	place = place_of(s, key);
 	memmove(&s->rows[place + 1], &s->rows[place],
@@ -108,7 +125,7 @@ site_rows_put(struct site *s, uint64_t key, uint32_t at, size_t *n_all)
 	s->rows[place] =
 	    (struct site_row){ { (uint32_t)key, (uint32_t)(key >> 32) }, at };
 	s->n_rows++;
-	++*n_all;
+	ss->n_rows++;
 }
 
 int64_t

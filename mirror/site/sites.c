@@ -92,8 +92,7 @@ note_pull(
 		return;
 	set_text(&s->pulled, reference_of(row, reference));
 	s->pulled_at = now;
-	site_rows_put(
-	    s, site_digest_key(&row->manifest), (uint32_t)now, &ss->n_rows);
+	site_rows_put(ss, s, site_digest_key(&row->manifest), (uint32_t)now);
 }
 
 enum site_state

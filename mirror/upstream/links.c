@@ -25,7 +25,10 @@ find(struct upstreams *us, const char *name)
 struct link_state *
 link_state_of(struct upstreams *us, const struct config_endpoint *e)
 {
-	return e->link != NULL ? find(us, e->link->name) : NULL;
+	struct link_state *s = e->link != NULL ? find(us, e->link->name) : NULL;
+
+	check(e->link == NULL || s != NULL); /* else it would have no limit */
+	return s;
 }
 
 static void
@@ -68,8 +71,10 @@ on_again(void *arg)
 	pace_wake(arg);
 }
 
+/* LINK is of CONFIG. */
 static struct link_state *
-state_new(struct upstreams *us, const struct config_link *link)
+state_new(
+    struct upstreams *us, struct config *config, const struct config_link *link)
 {
 	struct link_state *s = calloc(1, sizeof(*s));
 
@@ -87,6 +92,7 @@ state_new(struct upstreams *us, const struct config_link *link)
 	timer_init(&s->timer, us->loop, pace_on_timer, s);
 	timer_init(&s->again, us->loop, on_again, s);
 	find_cells(s);
+	s->config = config_ref(config);
 	link_init(&s->link, link, clock_mono_us(), clock_wall_s());
 	return s;
 }
@@ -119,22 +125,21 @@ take_out(const void *key, size_t n, void *value, void *arg)
 }
 
 int
-upstreams_set_links(
-    struct upstreams *us, struct config *config, struct err *err)
+link_states_set(struct upstreams *us, struct config *config, struct err *err)
 {
-	struct link_state *s;
+	const struct config_link *links = config->links;
 
-	map_each(us->links, take_out, NULL);
-	for (size_t i = 0; i < config->n_links; i++) {
-		s = find(us, config->links[i].name);
-		if (s == NULL)
-			s = state_new(us, &config->links[i]);
-		if (s == NULL)
+	for (size_t i = 0; i < config->n_links; i++)
+		if (find(us, links[i].name) == NULL &&
+		    state_new(us, config, &links[i]) == NULL)
 			return err_set(err, ERR_NO_MEMORY,
-			    "no memory for the link %s, or too many links",
-			    config->links[i].name);
-		state_set(s, config, &config->links[i]);
-	}
+			    "no memory for the link %s, or too many names of "
+			    "links since the start (%d may be); restart for "
+			    "that",
+			    links[i].name, LINK_STATES_MAX);
+	map_each(us->links, take_out, NULL);
+	for (size_t i = 0; i < config->n_links; i++)
+		state_set(find(us, links[i].name), config, &links[i]);
 	return 0;
 }
 

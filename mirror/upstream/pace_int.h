@@ -87,10 +87,13 @@ void pace_refusal(const struct link_state *, enum link_class, struct err *err);
 
 /* ---- links.c ------------------------------------------------------------ */
 
-/* NULL: not limited. */
+/* NULL: it names no link, so it is not limited. */
 struct link_state *link_state_of(
     struct upstreams *, const struct config_endpoint *);
 void link_state_show(struct link_state *); /* metrics */
+/* As configured; on failure all is as before. */
+err_checked int link_states_set(
+    struct upstreams *, struct config *, struct err *err);
 void link_states_free(struct upstreams *);
 
 /* ---- link_files.c ------------------------------------------------------- */

@@ -21,9 +21,8 @@
 #include "upstream_int.h"
 
 #define ENDPOINTS_MAX 4096
-#define LINK_STATES_MAX 1024 /* over all reloads */
-#define LINK_DOWN_MS 1000    /* when to look at it again */
-#define LINK_SPENT_MS 60000  /* the same; nobody waits for the next month */
+#define LINK_DOWN_MS 1000   /* when to look at it again */
+#define LINK_SPENT_MS 60000 /* the same; nobody waits for the next month */
 #define DISTRUST_MS (60u * 60 * 1000)
 #define WINDOW_MS (6u * 60 * 60 * 1000) /* of a rate limit, unless it is told */
 #define FLOOR_MS 60000 /* when to look again below a rate limit's floor */
@@ -68,6 +67,13 @@ state_new(const char *upstream, const char *label)
 	return s;
 }
 
+static void
+set_link(struct endpoint_state *s, const struct config_endpoint *e)
+{
+	(void)snprintf(s->link, sizeof(s->link), "%s",
+	    e->link != NULL ? e->link->name : "");
+}
+
 static struct endpoint_state *
 state_find(struct upstreams *us, const struct config_upstream *u,
     const struct config_endpoint *e, bool make)
@@ -83,8 +89,8 @@ state_find(struct upstreams *us, const struct config_upstream *u,
 	if (s != NULL || !make)
 		return s;
 	s = state_new(u->name, label);
-	if (s != NULL && e->link != NULL)
-		(void)snprintf(s->link, sizeof(s->link), "%s", e->link->name);
+	if (s != NULL)
+		set_link(s, e);
 	if (s != NULL && map_put(us->endpoints, key, n, s) != 0) {
 		free(s);
 		return NULL;
@@ -97,6 +103,38 @@ endpoint_state(struct upstreams *us, const struct config_upstream *u,
     const struct config_endpoint *e)
 {
 	return state_find(us, u, e, true);
+}
+
+static void
+forget_link(const void *key, size_t n, void *value, void *arg)
+{
+	struct endpoint_state *s = value;
+
+	(void)key;
+	(void)n;
+	(void)arg;
+	s->link[0] = '\0';
+}
+
+int
+upstreams_set_links(
+    struct upstreams *us, struct config *config, struct err *err)
+{
+	const struct config_upstream *u;
+	struct endpoint_state *s;
+
+	if (link_states_set(us, config, err) != 0)
+		return -1;
+	map_each(us->endpoints, forget_link, NULL);
+	for (size_t i = 0; i < config->n_upstreams; i++) {
+		u = &config->upstreams[i];
+		for (size_t j = 0; j < u->n_endpoints; j++) {
+			s = state_find(us, u, &u->endpoints[j], false);
+			if (s != NULL)
+				set_link(s, &u->endpoints[j]);
+		}
+	}
+	return 0;
 }
 
 /* ---- what happened ----------------------------------------------------- */

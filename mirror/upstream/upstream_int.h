@@ -17,6 +17,7 @@
 /* ---- upstream.c -------------------------------------------------------- */
 
 #define LABEL_MAX 256
+#define LINK_STATES_MAX 1024 /* over all reloads */
 
 /* How one endpoint is doing.  Lives as long as the upstreams. */
 struct endpoint_state {
@@ -37,7 +38,7 @@ struct endpoint_state {
 	struct metric *breaker_state;
 	struct metric *remaining; /* NULL until it is told */
 	enum fetch_result result; /* the last one; RUNNING: none yet */
-	char link[LINK_NAME_MAX]; /* ""; none */
+	char link[LINK_NAME_MAX]; /* as configured now; "": none */
 };
 
 struct upstreams {

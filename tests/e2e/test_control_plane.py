@@ -154,7 +154,7 @@ def test_tokens_are_read_again(locked, tmp_path):
 
 def test_control_plane_over_tls_with_client_certificates(start, origin, authority,
                                                          server_certificate):
-    """Whoever has a certificate may do all; tokens are not needed then."""
+    """Whoever has a certificate may do all; tokens are not needed then, nor a name."""
     mirror = start({UPSTREAM: registry_at(origin.url)})
     port = mirror.admin_port
     mirror.stop()
@@ -165,6 +165,8 @@ def test_control_plane_over_tls_with_client_certificates(start, origin, authorit
     mirror.is_ready = lambda: _is_up(port, operator)
     mirror.start()
     assert ask(port, "/v1/status", tls=operator).status == 200
+    nameless = trusting(authority, authority.issue("nameless", is_client=True, subject="/O=Depot"))
+    assert ask(port, "/v1/status", tls=nameless).status == 200
     with pytest.raises((ssl.SSLError, ConnectionError)):
         with Wire(port, tls=trusting(authority)) as wire:
             wire.ask("/v1/status")

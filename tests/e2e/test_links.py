@@ -8,6 +8,7 @@ import pytest
 from conftest import UPSTREAM
 from lib.faulty import Faulty
 from lib.images import MIB
+from lib.ports import free_port
 from lib.railhead import registry_at, run
 from lib.wait import in_background, wait_until
 from lib.wire import WHOLE
@@ -184,6 +185,78 @@ def test_a_spent_quota_stops_the_link(over, origin, new_large):
     # At once: nobody waits for the next month.
     assert not [line for line in mirror.log().splitlines()
                 if refused.blob in line and '"to":"rest"' in line]
+
+
+# ---- one host, two links -----------------------------------------------------------
+
+@pytest.fixture
+def twice(start, origin):
+    """One host over two links, of which the first leads nowhere."""
+    return start({UPSTREAM: registry_at({"url": origin.url, "link": "fibre"},
+                                        {"url": origin.url, "link": "lte"})},
+                 links={"fibre": {"proxy": f"http://127.0.0.1:{free_port()}"}, "lte": {}})
+
+
+def states_of(mirror):
+    upstream, = mirror.admin("/v1/upstreams").json()["upstreams"]
+    return {each["link"]: (each["state"], each["up"]) for each in upstream["endpoints"]}
+
+
+def test_one_host_over_two_links(twice, new_large):
+    large = new_large()
+    assert states_of(twice) == {"fibre": ("untried", True), "lte": ("untried", True)}
+    assert twice.get(large.target).body == large.data
+    assert states_of(twice) == {"fibre": ("offline", False), "lte": ("online", True)}
+    assert twice.admin("/v1/status").json()["upstreams"] == {"up": 1, "down": 0}
+    rows = [line.split() for line in run("status", "--config", twice.config_file).stdout.splitlines()]
+    assert [row[row.index(link) + 1] for link in ("fibre", "lte") for row in rows if link in row] \
+        == ["offline", "online"]
+
+
+def test_an_endpoint_that_moves_to_another_link(start, origin, new_large):
+    """What it says of its link, it says of the one that it has now."""
+    config = {"url": origin.url, "link": "fibre"}
+    mirror = start({UPSTREAM: registry_at(config)}, links={"fibre": {}, "lte": {}})
+    large = new_large()
+    origin.stop()
+    mirror.get(large.target)
+    assert (link_of(mirror, "fibre")["state"], link_of(mirror, "lte")["state"]) \
+        == ("offline", "online")
+    config["link"] = "lte"
+    mirror.reload()
+    assert (link_of(mirror, "fibre")["state"], link_of(mirror, "lte")["state"]) \
+        == ("online", "offline")
+    origin.start()
+
+
+def test_too_many_links_over_reloads_are_refused(start, origin):
+    """And then nothing has changed: the links in force are those of before."""
+    mirror = start({UPSTREAM: registry_at({"url": origin.url, "link": "l-0-0"})},
+                   links=sixty_four(0))
+    for number in range(1, 16):
+        mirror.config["links"] = sixty_four(number)
+        if number == 15:
+            del mirror.config["links"]["l-15-63"]   # room for one
+        mirror.config["upstreams"][UPSTREAM]["endpoints"][0]["link"] = f"l-{number}-0"
+        mirror.reload()
+    assert mirror.metric("config_reloads_total", result="good") == 15
+    before = mirror.admin("/v1/links").json()
+    mirror.config["links"] = {"fibre": {"rate": "1Mbit"}, "lte": {"rate": "1Mbit"}}
+    mirror.config["upstreams"][UPSTREAM]["endpoints"][0]["link"] = "fibre"
+    mirror.reload()
+    assert mirror.metric("config_reloads_total", result="refused") == 1
+    mirror.wait_log("too many names of links")
+    assert mirror.admin("/v1/links").json() == before
+    mirror.config["links"] = sixty_four(3)
+    mirror.config["upstreams"][UPSTREAM]["endpoints"][0]["link"] = "l-3-1"
+    mirror.reload()
+    assert mirror.metric("config_reloads_total", result="good") == 16
+    assert {link["name"] for link in mirror.admin("/v1/links").json()["links"]} \
+        == set(sixty_four(3))
+
+
+def sixty_four(number):
+    return {f"l-{number}-{place}": {"rate": f"{number + 8}Mbit"} for place in range(64)}
 
 
 # ---- many --------------------------------------------------------------------------

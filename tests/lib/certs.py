@@ -35,7 +35,9 @@ class Authority:
         openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", 30,
                 "-subj", f"/CN={name}", "-keyout", self.ca.key, "-out", self.ca.crt)
 
-    def issue(self, name, hosts=("127.0.0.1", "::1", "localhost"), is_client=False):
+    def issue(self, name, hosts=("127.0.0.1", "::1", "localhost"), is_client=False,
+              subject=None):
+        """SUBJECT: who it is of, where that is not /CN=NAME."""
         made = Certificate(self.folder / f"{name}.crt", self.folder / f"{name}.key")
         request = self.folder / f"{name}.csr"
         extensions = self.folder / f"{name}.ext"
@@ -43,7 +45,7 @@ class Authority:
         usage = "clientAuth" if is_client else "serverAuth"
         extensions.write_text(
             f"subjectAltName={','.join(names)}\nextendedKeyUsage={usage}\n")
-        openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}",
+        openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", subject or f"/CN={name}",
                 "-keyout", made.key, "-out", request)
         openssl("x509", "-req", "-in", request, "-CA", self.ca.crt, "-CAkey", self.ca.key,
                 "-CAcreateserial", "-days", 30, "-extfile", extensions, "-out", made.crt)

@@ -104,16 +104,18 @@ traffic_result_name(enum traffic_result r)
 	return names[r];
 }
 
-struct endpoint_report reports[4];
-size_t n_reports;
+struct endpoint_report reports[REPORTS_MAX];
 
 size_t
 upstreams_report(struct upstreams *u, const struct config *config,
     struct endpoint_report *out, size_t max)
 {
+	size_t n = 0;
+
 	(void)u;
-	(void)config;
-	check(n_reports <= max);
-	memcpy(out, reports, n_reports * sizeof(reports[0]));
-	return n_reports;
+	for (size_t i = 0; i < config->n_upstreams; i++)
+		n += config->upstreams[i].n_endpoints;
+	check(n <= max && n <= REPORTS_MAX);
+	memcpy(out, reports, n * sizeof(reports[0]));
+	return n;
 }

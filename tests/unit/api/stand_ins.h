@@ -7,7 +7,7 @@
 #include "upstream/upstream.h"
 
 /* What upstreams_report() says; the test's to set. */
-extern struct endpoint_report reports[4];
-extern size_t n_reports;
+#define REPORTS_MAX 4
+extern struct endpoint_report reports[REPORTS_MAX];
 
 #endif

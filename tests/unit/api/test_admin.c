@@ -406,9 +406,13 @@ client_certificates(void **state)
 	configure(
 	    "admin: {tls: {certificate: /a, key: /b, client_ca: /c}}\n" OPEN);
 	assert_int_equal(get("/v1/status"), 401);
-	exchange.client_name = STR("carol");
+	exchange.client_name = STR("carol"); /* a name alone is none */
+	assert_int_equal(get("/v1/status"), 401);
+	exchange.has_certificate = true;
 	assert_int_equal(get("/v1/status"), 200);
-	/* Without a client CA a name means nothing. */
+	exchange.client_name = STR("");
+	assert_int_equal(get("/v1/status"), 200);
+	/* Without a client CA a certificate means nothing. */
 	configure(
 	    "admin: {tokens: /t, tls: {certificate: /a, key: /b}}\n" OPEN);
 	assert_int_equal(get("/v1/status"), 401);
@@ -416,10 +420,13 @@ client_certificates(void **state)
 
 /* ---- status ------------------------------------------------------------- */
 
+/* Endpoints, in their order. */
+enum { ONE, TWO, GHCR, DEMO };
+
 static void
-add_report(const char *upstream, const char *endpoint, bool is_up)
+set_report(size_t endpoint, bool is_up)
 {
-	struct endpoint_report *r = &reports[n_reports++];
+	struct endpoint_report *r = &reports[endpoint];
 
 	*r = (struct endpoint_report){ .was_tried = true,
 		.is_up = is_up,
@@ -428,8 +435,6 @@ add_report(const char *upstream, const char *endpoint, bool is_up)
 		.standing = is_up ? STANDING_ONLINE : STANDING_OFFLINE,
 		.breaker = is_up ? BREAKER_CLOSED : BREAKER_OPEN,
 		.last_fail_at = is_up ? 0 : 1000000000 };
-	(void)snprintf(r->upstream, sizeof(r->upstream), "%s", upstream);
-	(void)snprintf(r->endpoint, sizeof(r->endpoint), "%s", endpoint);
 	(void)snprintf(r->last_error, sizeof(r->last_error), "%s",
 	    is_up ? "" : "no \xff answer");
 }
@@ -443,8 +448,8 @@ status(void **state)
 	    hits, misses, errors;
 
 	(void)state;
-	add_report("ghcr.io", "ghcr.io", false);
-	add_report("docker.io", "one.test", false);
+	set_report(GHCR, false);
+	set_report(ONE, false);
 	assert_int_equal(get("/v1/status"), 200);
 	value = body();
 	assert_int_equal(
@@ -559,9 +564,9 @@ static void
 filters(void **state)
 {
 	(void)state;
-	add_report("docker.io", "one.test", false);
-	add_report("docker.io", "two.test", false);
-	add_report("ghcr.io", "ghcr.io", true);
+	set_report(ONE, false);
+	set_report(TWO, false);
+	set_report(GHCR, true);
 	expect_page("/v1/upstreams?state=down", "docker.io", NULL);
 	expect_page("/v1/upstreams?state=up", "ghcr.io,demo.local", NULL);
 	expect_page("/v1/upstreams?state=up&limit=1", "ghcr.io", "ghcr.io");
@@ -578,12 +583,12 @@ an_endpoint(void **state)
 	char *text;
 
 	(void)state;
-	add_report("docker.io", "two.test", true);
-	reports[0].last_ok_at = 1000000000;
-	reports[0].ratelimit = 100;
-	reports[0].ratelimit_remaining = 93;
-	reports[0].is_distrusted = true;
-	add_report("ghcr.io", "ghcr.io", false);
+	set_report(TWO, true);
+	reports[TWO].last_ok_at = 1000000000;
+	reports[TWO].ratelimit = 100;
+	reports[TWO].ratelimit_remaining = 93;
+	reports[TWO].is_distrusted = true;
+	set_report(GHCR, false);
 	assert_int_equal(get("/v1/upstreams?limit=2"), 200);
 	value = body();
 	text = json_dumps(json_object_get(value, "upstreams"), JSON_COMPACT);
@@ -729,7 +734,9 @@ set_up(void **state)
 	struct admin_spec spec = { .started_at = 1000000000 };
 
 	(void)state;
-	n_reports = 0;
+	for (size_t i = 0; i < REPORTS_MAX; i++)
+		reports[i] = (struct endpoint_report){ .ratelimit = -1,
+			.ratelimit_remaining = -1 };
 	memset(&exchange, 0, sizeof(exchange));
 	metrics_init();
 	configure(OPEN);

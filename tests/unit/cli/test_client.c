@@ -24,6 +24,7 @@ static struct server {
 	int fd;
 	char url[64];
 	const char *answer;
+	bool stays; /* until the client goes */
 	char request[4096];
 } server;
 
@@ -42,6 +43,8 @@ serve_one(void *arg)
 	}
 	if (write(fd, s->answer, strlen(s->answer)) < 0)
 		s->request[0] = '\0';
+	while (s->stays && read(fd, s->request, 1) > 0)
+		;
 	(void)close(fd);
 	return NULL;
 }
@@ -159,6 +162,56 @@ other_schemes(void **state)
 	}
 }
 
+/* ---- events -------------------------------------------------------------- */
+
+/* Ahead of the real one. */
+static uint64_t later_ms;
+
+uint64_t __real_clock_mono_ms(void);
+uint64_t __wrap_clock_mono_ms(void);
+
+uint64_t
+__wrap_clock_mono_ms(void)
+{
+	return __real_clock_mono_ms() + later_ms;
+}
+
+static bool
+on_event(void *arg, const char *event, const json_t *data)
+{
+	unsigned *n = arg;
+
+	assert_string_equal(event, "state");
+	assert_true(json_is_object(data));
+	++*n;
+	later_ms += 60000; /* and nothing more comes */
+	return true;
+}
+
+/* An event comes, and then nothing, not even a FIN. */
+static void
+a_mirror_that_vanishes(void **state)
+{
+	struct client_spec spec = plain();
+	struct err err;
+	struct client *c = client_new(&spec, &err);
+	unsigned n = 0;
+	pthread_t thread;
+
+	(void)state;
+	memset(server.request, 0, sizeof(server.request));
+	server.answer = HEAD("200 OK") "event: state\ndata: {}\n\n";
+	server.stays = true;
+	assert_int_equal(pthread_create(&thread, NULL, serve_one, &server), 0);
+	assert_int_equal(client_listen(c, "/events", on_event, &n, &err), -1);
+	assert_int_equal(err.code, ERR_UPSTREAM_DOWN);
+	assert_non_null(strstr(err.text, "has said nothing for 45 s"));
+	assert_int_equal(n, 1);
+	client_free(c);
+	(void)pthread_join(thread, NULL);
+	server.stays = false;
+}
+
 /* ---- tokens ------------------------------------------------------------- */
 
 static char token_path[64];
@@ -248,6 +301,7 @@ main(void)
 		cmocka_unit_test(wrong_answers),
 		cmocka_unit_test(nobody_there),
 		cmocka_unit_test(other_schemes),
+		cmocka_unit_test(a_mirror_that_vanishes),
 		cmocka_unit_test(a_token_is_sent),
 		cmocka_unit_test(no_token),
 	};

@@ -53,20 +53,20 @@ a_busy_mirror(void **state)
 	    "\"upstreams\": {\"up\": 1, \"down\": 1}}",
 	    "[{\"name\": \"docker.io\", \"endpoints\": ["
 	    "{\"name\": \"registry-1.docker.io\", \"link\": \"fibre\", "
-	    "\"up\": true, \"tried\": true, \"breaker\": \"closed\", "
+	    "\"up\": true, \"state\": \"online\", \"breaker\": \"closed\", "
 	    "\"last_ok_at\": \"2001-09-09T01:46:28.000Z\", "
 	    "\"ratelimit_remaining\": 83, \"distrusted\": true}, "
 	    "{\"name\": \"b.test\", \"link\": null, \"up\": true, "
-	    "\"tried\": false, \"breaker\": \"closed\"}]}, "
+	    "\"state\": \"untried\", \"breaker\": \"closed\"}]}, "
 	    "{\"name\": \"ghcr.io\", \"endpoints\": [{\"name\": \"ghcr.io\", "
-	    "\"link\": null, \"up\": false, \"tried\": true, "
+	    "\"link\": null, \"up\": false, \"state\": \"offline\", "
 	    "\"breaker\": \"open\", "
 	    "\"last_ok_at\": \"2001-09-08T00:00:00.000Z\", "
 	    "\"last_error\": \"refused \\u001b[31m\"}]}]",
 	    "railhead emea-1: ready, up 3 h 12 min, version 0.1.0 (abc)\n"
 	    "\n"
-	    "store        42.1 GiB of 200.0 GiB (21 %), 1841 objects, drafts "
-	    "1023 B, 310.0 GiB free\n"
+	    "store        42.1 GiB of 200 GiB (21 %), 1841 objects, drafts "
+	    "1023 B, 310 GiB free\n"
 	    "             /srv/store\n"
 	    "connections  1204\n"
 	    "fills        3 running, 118 readers\n"
@@ -78,12 +78,12 @@ a_busy_mirror(void **state)
 	    "\n"
 	    "upstreams    1 up, 1 down\n"
 	    "\n"
-	    "UPSTREAM   ENDPOINT              LINK   STATE    LAST OK  "
+	    "UPSTREAM   ENDPOINT              LINK   STATE    LAST OK      "
 	    "NOTE\n"
-	    "docker.io  registry-1.docker.io  fibre  up       12 s     "
+	    "docker.io  registry-1.docker.io  fibre  online   12 s         "
 	    "sent wrong bytes; 83 requests left\n"
 	    "           b.test                -      untried  -\n"
-	    "ghcr.io    ghcr.io               -      down     1 d 1 h  "
+	    "ghcr.io    ghcr.io               -      offline  25 h 47 min  "
 	    "breaker open; refused \\x1b[31m\n");
 }
 
@@ -107,8 +107,8 @@ an_empty_answer(void **state)
 	    "\n"
 	    "upstreams    0 up, 0 down\n"
 	    "\n"
-	    "UPSTREAM  ENDPOINT  LINK  STATE    LAST OK  NOTE\n"
-	    "-         -         -     untried  -\n");
+	    "UPSTREAM  ENDPOINT  LINK  STATE  LAST OK  NOTE\n"
+	    "-         -         -     -      -\n");
 }
 
 int

@@ -26,6 +26,7 @@
 #include "site/manifest_set.h"
 #include "site/pulls.h"
 #include "site/site.h"
+#include "site_int.h"
 
 #define NOON 1800000000
 #define DAY 86400
@@ -385,6 +386,37 @@ the_oldest_manifest_is_forgotten(void **state)
 	assert_int_equal(site("a")->n_requests, SITE_ROWS_MAX + 10);
 }
 
+/* Of all sites there are as many rows as there may be: a new site shows what it
+ * pulls nevertheless, at the cost of the one not seen for longest. */
+static void
+a_new_site_among_full_ones(void **state)
+{
+	struct sites *ss = sites;
+	unsigned n = 0;
+
+	(void)state;
+	for (unsigned i = 0; ss->n_rows < ROWS_MAX; i++) {
+		struct site *s = site_new("");
+
+		(void)snprintf(s->name, sizeof(s->name), "s%05u", i);
+		sites_add(ss, s);
+		for (unsigned k = 0; k < SITE_ROWS_MAX; k++)
+			if (ss->n_rows < ROWS_MAX)
+				site_rows_put(ss, s, k, 1 + k);
+	}
+	for (unsigned i = 0; i < 150; i++)
+		get("t", i, PULL_GOOD);
+	restart();
+	ss = sites;
+	for (unsigned i = 0; i < 150; i++)
+		n += pulled_at("t", i) != 0;
+	assert_int_equal(n, ROWS_MAX / SITES_MAX);
+	assert_int_equal(site("t")->n_rows, n);
+	assert_int_equal(site("s00000")->n_rows, SITE_ROWS_MAX - n);
+	assert_int_equal(site("s00001")->n_rows, SITE_ROWS_MAX);
+	assert_int_equal(ss->n_rows, ROWS_MAX);
+}
+
 /* The sites are asleep: four tables take what they can, the rest is counted. */
 static void
 what_is_lost_is_counted(void **state)
@@ -654,6 +686,8 @@ main(void)
 		    the_oldest_is_forgotten, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    the_oldest_manifest_is_forgotten, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    a_new_site_among_full_ones, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    what_is_lost_is_counted, setup, teardown),
 		cmocka_unit_test_setup_teardown(
