@@ -58,13 +58,18 @@ print_state(const char *name, const json_t *o)
 static void
 print_verified(const char *name, const json_t *o)
 {
-	char bytes[AMOUNT_TEXT_MAX];
+	const char *why = json_string_value(json_object_get(o, "why"));
+	char bytes[AMOUNT_TEXT_MAX], shown[ERR_TEXT_MAX];
 
-	printf("%s: %llu digests, %s read; %llu missing, %llu corrupt\n", name,
-	    (unsigned long long)number(o, "digests"),
+	printf("%s: %llu digests, %s read; %llu missing, %llu corrupt, %llu "
+	       "unread%s%s\n",
+	    name, (unsigned long long)number(o, "digests"),
 	    amount_bytes(number(o, "bytes"), bytes),
 	    (unsigned long long)number(o, "missing"),
-	    (unsigned long long)number(o, "corrupt"));
+	    (unsigned long long)number(o, "corrupt"),
+	    (unsigned long long)number(o, "unread"), why != NULL ? ": " : "",
+	    why != NULL ? str_printable(str_of(why), shown, sizeof(shown))
+			: "");
 }
 
 static void
