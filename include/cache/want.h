@@ -25,6 +25,7 @@ enum want_kind {
 	WANT_MANIFEST,  /* and what it names belongs to the repository */
 	WANT_BLOB,      /* a fill */
 	WANT_REFERRERS, /* the list of them, as it is kept */
+	WANT_SIGN,      /* of life: asks upstream (HEAD) though it is here */
 };
 
 struct want_end {

@@ -47,7 +47,7 @@ struct gate_traffic {
 /* One that the release's images come from. */
 struct gate_upstream {
 	const char *name;
-	bool is_up;      /* some endpoint can be asked */
+	bool is_up;      /* reached, when it was last asked */
 	const char *why; /* a sentence, when not */
 	bool is_counted;
 	uint64_t requests, errors; /* ours, over the window */
@@ -60,6 +60,7 @@ struct gate_facts {
 	struct gate_traffic traffic;
 	const struct gate_upstream *upstreams;
 	size_t n_upstreams;
+	const struct release_verified *verified; /* NULL: was not asked */
 	int64_t done_at; /* s, wall; when it would be complete; 0: unknown */
 	int64_t now_s;
 };

@@ -28,6 +28,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 #include "common/config.h"
 #include "common/digest.h"
@@ -69,6 +70,11 @@ void releases_begin(struct releases *);
 /* On the origin loop: nothing is begun any more, calls are answered
  * ERR_CANCELLED.  DONE is called there once all is on disk. */
 void releases_close(struct releases *, void (*done)(void *arg), void *arg);
+/* Asks UPSTREAM for a sign of life, unless it is being asked, by an image of the
+ * release: a mirror that has all it needs asks for nothing, and would not learn
+ * that whom it could not reach is back.  On the origin loop. */
+void releases_probe(
+    struct releases *, const char *release, const char *upstream);
 void releases_free(struct releases *); /* after releases_close; NULL is fine */
 
 /* ---- views -------------------------------------------------------------- */
@@ -207,7 +213,8 @@ enum release_verb {
 	RELEASE_RETRY,   /* what failed or waits: now; view */
 	RELEASE_HOLD,    /* by, reason; view */
 	RELEASE_RESUME,  /* also what catch_up holds; view */
-	RELEASE_VERIFY,  /* reads and hashes all of it; answered at the end */
+	RELEASE_VERIFY,  /* reads and hashes all of it, or joins who does;
+			    answered at the end */
 	RELEASES_FREEZE, /* freeze; overview */
 	RELEASES_THAW,   /* overview */
 };
@@ -244,8 +251,14 @@ struct release_call {
 	bool has_changed; /* PUT: the list is another than before */
 	struct release_verified {
 		uint64_t n_digests, bytes, n_missing, n_corrupt;
-	} verified;   /* VERIFY */
-	void *inside; /* not yours */
+		uint64_t n_unread;      /* neither proved nor known as bad */
+		char why[ERR_TEXT_MAX]; /* the first one was not */
+	} verified;                     /* VERIFY */
+	struct {
+		struct releases *releases;
+		char *text; /* owned; PUT: the list's one form, once known */
+		TAILQ_ENTRY(release_call) entry; /* of those that wait */
+	} inside;                                /* not yours */
 };
 
 /* Fill in home, done, verb and what the verb wants; the rest zero. */

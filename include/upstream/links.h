@@ -58,6 +58,12 @@ enum prewarm { PREWARM_YES, PREWARM_LATER, PREWARM_DOWN };
 enum prewarm upstreams_prewarm(struct upstreams *,
     const struct config_upstream *, int64_t *at, struct err *err);
 
+/* Was an endpoint of the upstream reached when it was last asked, over a link
+ * that lets releases through?  One that nobody has asked yet counts as reached.
+ * That a breaker may be probed again proves nothing.  Else *ERR says why. */
+bool upstreams_are_reached(
+    struct upstreams *, const struct config_upstream *, struct err *err);
+
 /* Does the endpoint's link let the class through now? */
 bool upstreams_link_allows(
     struct upstreams *, const struct config_endpoint *, enum link_class);

@@ -249,9 +249,8 @@ find_role(const struct admin *a, const struct exchange *e)
 	return tokens_role(a->tokens, bearer_token(e), NULL);
 }
 
-/* False when the request was refused. */
-static bool
-is_allowed(const struct admin *a, struct exchange *e, enum role needed)
+bool
+admin_is_allowed(const struct admin *a, struct exchange *e, enum role needed)
 {
 	enum role role = needed == ROLE_NONE ? ROLE_NONE : find_role(a, e);
 	struct err err;
@@ -381,7 +380,7 @@ admin_handle(struct exchange *e, void *admin)
 
 	if (route == NULL)
 		no_route(e);
-	else if (is_allowed(a, e, route->role))
+	else if (admin_is_allowed(a, e, route->role))
 		route->answer(a, e);
 }
 

@@ -15,6 +15,7 @@
 #include "api/admin.h"
 #include "api/ratio.h"
 #include "common/config.h"
+#include "common/tokens.h"
 #include "upstream/upstream.h"
 
 struct hits;
@@ -62,6 +63,9 @@ admin_fn v1_upstreams;
 
 void metrics_setup(struct admin *); /* once */
 
+/* For what needs more than its route does.  False: the request was refused. */
+bool admin_is_allowed(
+    const struct admin *, struct exchange *, enum role needed);
 /* Who asks, for the log: the token's name, or the certificate's, and where
  * from. */
 void admin_caller(

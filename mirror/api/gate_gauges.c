@@ -95,7 +95,8 @@ decide(struct link_look *look)
 	struct release_ask *ask = look->ask;
 	struct round *r = take_round(ask);
 
-	gate_decide_now(look, &r->rules, ask->call.view, r->overview, &r->gate);
+	gate_decide_now(
+	    look, &r->rules, ask->call.view, r->overview, NULL, &r->gate);
 	show(ask->admin, ask->call.name, r->gate.is_open);
 	r->at++;
 	go_on(ask->admin, ask->exchange, r);

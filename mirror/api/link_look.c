@@ -30,21 +30,22 @@ on_home(struct letter *letter)
 }
 
 static void
-look_at(struct upstreams *us, struct look_upstream *u)
+look_at(struct link_look *l, struct look_upstream *u)
 {
+	const struct admin_spec *s = &l->admin->spec;
 	struct err err = { .code = ERR_NONE };
-	int64_t at;
 
 	if (u->upstream == NULL) {
 		(void)snprintf(u->why, sizeof(u->why),
 		    "it is not in the configuration any more");
 		return;
 	}
-	upstreams_recent(us, u->upstream, &u->recent);
-	u->is_up =
-	    upstreams_prewarm(us, u->upstream, &at, &err) != PREWARM_DOWN;
-	if (!u->is_up)
-		(void)snprintf(u->why, sizeof(u->why), "%s", err.text);
+	upstreams_recent(s->upstreams, u->upstream, &u->recent);
+	u->is_up = upstreams_are_reached(s->upstreams, u->upstream, &err);
+	if (u->is_up)
+		return;
+	(void)snprintf(u->why, sizeof(u->why), "%s", err.text);
+	releases_probe(s->releases, l->ask->call.view->summary.name, u->name);
 }
 
 static void
@@ -54,7 +55,7 @@ on_origin(struct letter *letter)
 	struct upstreams *us = l->admin->spec.upstreams;
 
 	for (size_t i = 0; i < l->n_upstreams; i++)
-		look_at(us, &l->upstreams[i]);
+		look_at(l, &l->upstreams[i]);
 	l->links = upstreams_report_links(us, &l->n_links);
 	letter->deliver = on_home;
 	loop_post(l->admin->spec.admin, letter);
@@ -71,8 +72,10 @@ add_upstream(struct link_look *l, const char *name)
 		if (l->upstreams[i - 1].name == name ||
 		    strcmp(l->upstreams[i - 1].name, name) == 0)
 			return;
-	if (l->n_upstreams == LOOK_UPSTREAMS_MAX)
+	if (l->n_upstreams == LOOK_UPSTREAMS_MAX) {
+		l->has_more = true;
 		return;
+	}
 	u = &l->upstreams[l->n_upstreams++];
 	u->name = name;
 	u->upstream = config_find_upstream(l->config, str_of(name));
@@ -152,6 +155,8 @@ look_done_at(const struct link_look *l, uint64_t bytes, int64_t from_s)
 {
 	int64_t last = from_s;
 
+	if (l->has_more)
+		return 0;
 	for (size_t i = 0; i < l->n_upstreams; i++) {
 		struct forecast_link link = look_link(l, &l->upstreams[i]);
 		struct forecast f = forecast_link(&link, bytes, from_s);

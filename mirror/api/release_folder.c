@@ -39,7 +39,10 @@ struct file {
 	struct timespec changed;
 	off_t size;
 	ino_t inode;
-	bool is_wrong;
+	bool is_there;    /* in the folder, as this look has seen */
+	bool is_due;      /* to be read */
+	bool is_wrong;    /* as last read */
+	bool was_second;  /* another file had a list of the same name then */
 	int64_t retry_at; /* s, wall; 0: it was taken */
 };
 
@@ -68,6 +71,7 @@ struct put {
 	struct release_folder *folder; /* NULL: it is gone */
 	TAILQ_ENTRY(put) entry;
 	char file[FILE_NAME_MAX];
+	bool has_failed; /* while a look had the files: it is noted later */
 };
 
 struct release_folder {
@@ -117,34 +121,39 @@ find_file(struct files *files, const char *name)
 }
 
 static struct file *
-add_file(struct files *files, const char *name)
+add_file(struct look *l, const char *name)
 {
+	struct files *files = l->files;
 	struct file *f;
 
-	if (files->n == FILES_MAX)
+	if (files->n == FILES_MAX) {
+		(void)err_set(&l->error, ERR_CONFIG,
+		    "the folder of releases, %s, has more than %d lists; the "
+		    "others are not looked at",
+		    l->config->releases_folder, FILES_MAX);
 		return NULL;
+	}
 	f = &files->all[files->n++];
 	memset(f, 0, sizeof(*f));
 	copy_name(f->name, name);
 	return f;
 }
 
-/* Is there something new about it?  Then it is noted as seen. */
-static bool
-has_changed(const struct look *l, struct file *f, const struct stat *st)
+/* Is there something new about it?  Then it is due until it was read. */
+static void
+note_file(const struct look *l, struct file *f, const struct stat *st)
 {
 	bool is_same = f->changed.tv_sec == st->st_mtim.tv_sec &&
 	    f->changed.tv_nsec == st->st_mtim.tv_nsec &&
 	    f->size == st->st_size && f->inode == st->st_ino;
-	bool is_due = f->retry_at != 0 && clock_wall_s() >= f->retry_at;
+	bool is_late = f->retry_at != 0 && clock_wall_s() >= f->retry_at;
 
-	if (is_same && !is_due && !(f->is_wrong && l->is_new_config))
-		return false;
+	f->is_there = true;
+	f->is_due = f->is_due || !is_same || is_late ||
+	    (f->is_wrong && l->is_new_config);
 	f->changed = st->st_mtim;
 	f->size = st->st_size;
 	f->inode = st->st_ino;
-	f->retry_at = 0;
-	return true;
 }
 
 static void
@@ -164,61 +173,98 @@ read_list(struct look *l, struct found *found, const char *path)
 	buf_done(&bytes);
 }
 
-/* Of "r7.yaml" and "r7.json" the first one counts. */
+/* Of "r7.yaml" and "r7.json" the one that was there first counts. */
 static bool
-is_second(struct look *l, const char *name)
+is_second(const struct files *files, const struct file *f)
 {
-	struct str release = release_of(name);
+	struct str release = release_of(f->name);
 
-	for (size_t i = 0; i < l->files->n; i++) {
-		const char *other = l->files->all[i].name;
-
-		if (strcmp(other, name) == 0)
-			return false;
-		if (str_eq(release_of(other), release))
+	for (const struct file *other = files->all; other < f; other++)
+		if (str_eq(release_of(other->name), release))
 			return true;
-	}
 	return false;
 }
 
 static void
-look_at_file(struct look *l, const char *path, const char *name)
+read_file(struct look *l, struct file *f, bool is_one_too_many)
 {
-	struct found *found = &l->found[l->n_found];
+	struct found *found = &l->found[l->n_found++];
+	char path[PATH_MAX_BYTES];
+
+	copy_name(found->name, f->name);
+	release_faults_init(&found->faults);
+	if (is_one_too_many) {
+		release_faults_add(&found->faults, 0, "", ERR_CONFIG,
+		    "another file has a list of the same name");
+	} else {
+		(void)snprintf(path, sizeof(path), "%s/%s",
+		    l->config->releases_folder, f->name);
+		read_list(l, found, path);
+	}
+	f->is_due = false;
+	f->retry_at = 0;
+	f->is_wrong = found->list == NULL;
+	f->was_second = is_one_too_many;
+}
+
+/* What is due, as far as there is room; the rest stays due. */
+static void
+read_files(struct look *l)
+{
+	for (size_t i = 0; i < l->files->n && l->n_found < FOUND_MAX; i++) {
+		struct file *f = &l->files->all[i];
+		bool second =
+		    (f->is_due || f->was_second) && is_second(l->files, f);
+
+		if (f->is_due || second != f->was_second)
+			read_file(l, f, second);
+	}
+}
+
+static void
+note_files(struct look *l, const char *folder, DIR *dir)
+{
+	char path[PATH_MAX_BYTES];
+	const struct dirent *entry;
 	struct file *f;
 	struct stat st;
 
-	if (stat(path, &st) != 0 || !S_ISREG(st.st_mode))
-		return;
-	f = find_file(l->files, name);
-	if (f == NULL)
-		f = add_file(l->files, name);
-	if (f == NULL || !has_changed(l, f, &st))
-		return;
-	l->n_found++;
-	copy_name(found->name, name);
-	release_faults_init(&found->faults);
-	if (is_second(l, name))
-		release_faults_add(&found->faults, 0, "", ERR_CONFIG,
-		    "another file has a list of the same name");
-	else
-		read_list(l, found, path);
-	f->is_wrong = found->list == NULL;
+	while ((entry = readdir(dir)) != NULL) {
+		int n = snprintf(
+		    path, sizeof(path), "%s/%s", folder, entry->d_name);
+
+		if (n >= (int)sizeof(path) || release_of(entry->d_name).n == 0)
+			continue;
+		if (stat(path, &st) != 0 || !S_ISREG(st.st_mode))
+			continue;
+		f = find_file(l->files, entry->d_name);
+		if (f == NULL)
+			f = add_file(l, entry->d_name);
+		if (f != NULL)
+			note_file(l, f, &st);
+	}
+}
+
+/* Those that went away; the others keep their order. */
+static void
+drop_files(struct files *files)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < files->n; i++)
+		if (files->all[i].is_there)
+			files->all[n++] = files->all[i];
+	files->n = n;
 }
 
 static void
 look_at_folder(struct look *l, const char *folder, DIR *dir)
 {
-	char path[PATH_MAX_BYTES];
-	const struct dirent *entry;
-	int n;
-
-	while (l->n_found < FOUND_MAX && (entry = readdir(dir)) != NULL) {
-		n = snprintf(
-		    path, sizeof(path), "%s/%s", folder, entry->d_name);
-		if (n < (int)sizeof(path) && release_of(entry->d_name).n > 0)
-			look_at_file(l, path, entry->d_name);
-	}
+	for (size_t i = 0; i < l->files->n; i++)
+		l->files->all[i].is_there = false;
+	note_files(l, folder, dir);
+	drop_files(l->files);
+	read_files(l);
 }
 
 static void
@@ -240,28 +286,56 @@ run(struct work *work)
 
 /* ---- putting ------------------------------------------------------------ */
 
+/* False: a look has the files. */
+static bool
+note_failed(struct release_folder *rf, const struct put *p)
+{
+	struct file *f;
+
+	if (rf->files == NULL)
+		return false;
+	f = find_file(rf->files, p->file);
+	if (f != NULL)
+		f->retry_at = clock_wall_s() + RETRY_S;
+	return true;
+}
+
+static void
+put_free(struct put *p)
+{
+	if (p->folder != NULL)
+		TAILQ_REMOVE(&p->folder->puts, p, entry);
+	free(p);
+}
+
 static void
 on_put(struct release_call *call)
 {
 	struct put *p = container_of(call, struct put, call);
-	struct release_folder *rf = p->folder;
-	struct file *f = NULL;
 
-	if (rf != NULL) {
-		TAILQ_REMOVE(&rf->puts, p, entry);
-		f = rf->files != NULL ? find_file(rf->files, p->file) : NULL;
-	}
-	if (call->error.code != ERR_NONE) {
+	p->has_failed = call->error.code != ERR_NONE;
+	if (p->has_failed)
 		log_error("list of a release not taken", LOG_Z("file", p->file),
 		    LOG_ERR(&call->error));
-		if (f != NULL)
-			f->retry_at = clock_wall_s() + RETRY_S;
-	} else if (call->has_changed) {
+	else if (call->has_changed)
 		log_info("release accepted", LOG_Z("release", call->name),
 		    LOG_Z("who", call->by), LOG_Z("file", p->file));
-	}
 	release_call_done(call);
-	free(p);
+	if (!p->has_failed || p->folder == NULL || note_failed(p->folder, p))
+		put_free(p);
+}
+
+/* Puts that have failed while a look had the files. */
+static void
+note_late(struct release_folder *rf)
+{
+	struct put *p, *next;
+
+	for (p = TAILQ_FIRST(&rf->puts); p != NULL; p = next) {
+		next = TAILQ_NEXT(p, entry);
+		if (p->has_failed && note_failed(rf, p))
+			put_free(p);
+	}
 }
 
 /* Takes the list. */
@@ -270,9 +344,14 @@ put(struct release_folder *rf, struct look *l, struct found *found)
 {
 	struct put *p = calloc(1, sizeof(*p));
 	struct str name = release_of(found->name);
+	struct file *f;
 
-	if (p == NULL)
+	if (p == NULL) {
+		f = find_file(rf->files, found->name);
+		if (f != NULL)
+			f->is_due = true;
 		return;
+	}
 	memcpy(p->call.name, name.p, name.n);
 	copy_name(p->file, found->name);
 	(void)snprintf(p->call.by, sizeof(p->call.by), "releases.folder");
@@ -335,6 +414,7 @@ on_looked(struct work *work)
 		rf->look = NULL;
 		rf->files = l->files;
 		l->files = NULL;
+		note_late(rf);
 		tell_folder(rf, l);
 		for (size_t i = 0; i < l->n_found; i++) {
 			log_faults(&l->found[i]);
@@ -405,8 +485,12 @@ folder_free(struct release_folder *rf)
 	timer_stop(&rf->timer);
 	if (rf->look != NULL)
 		rf->look->folder = NULL;
-	TAILQ_FOREACH (p, &rf->puts, entry)
+	while ((p = TAILQ_FIRST(&rf->puts)) != NULL) {
+		TAILQ_REMOVE(&rf->puts, p, entry);
 		p->folder = NULL;
+		if (p->has_failed)
+			free(p); /* the others free themselves */
+	}
 	config_unref(rf->config);
 	free(rf->files);
 	free(rf);

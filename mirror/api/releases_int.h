@@ -83,6 +83,7 @@ struct link_look {
 	void (*done)(struct link_look *);
 	size_t n_upstreams;
 	struct look_upstream upstreams[LOOK_UPSTREAMS_MAX];
+	bool has_more; /* that were not looked at */
 	size_t n_links;
 	struct link_report *links; /* owned; NULL: as configured */
 };
@@ -100,9 +101,10 @@ int64_t look_done_at(const struct link_look *, uint64_t bytes, int64_t from_s);
 /* ---- gates (v1_gate.c) --------------------------------------------------- */
 
 void gate_rules_now(struct gate_rules *); /* of the configuration */
+/* VERIFIED NULL: it was not asked. */
 void gate_decide_now(const struct link_look *, const struct gate_rules *,
     const struct release_view *, const struct release_overview *,
-    struct gate *out);
+    const struct release_verified *, struct gate *out);
 /* Decides every gate anew for gate_open, then calls THEN, which answers the
  * exchange; not when that has ended meanwhile (gate_gauges.c). */
 void gates_show(

@@ -7,7 +7,6 @@
 #include <stdio.h>
 
 #include "common/clock.h"
-#include "common/log.h"
 #include "common/units.h"
 #include "releases_int.h"
 
@@ -104,8 +103,6 @@ v1_freeze_put(struct admin *a, struct exchange *e)
 		return;
 	(void)snprintf(f.by, sizeof(f.by), "%s", ask->call.by);
 	ask->call.freeze = f;
-	log_warn("frozen", LOG_Z("who", f.by), LOG_Z("reason", f.reason),
-	    LOG_I64("until", f.until));
 	ask_send(ask);
 }
 
@@ -114,8 +111,6 @@ v1_freeze_delete(struct admin *a, struct exchange *e)
 {
 	struct release_ask *ask = ask_new(a, e, RELEASES_THAW, answer);
 
-	if (ask == NULL)
-		return;
-	log_warn("freeze lifted", LOG_Z("who", ask->call.by));
-	ask_send(ask);
+	if (ask != NULL)
+		ask_send(ask);
 }

@@ -6,7 +6,8 @@
  * A query may tighten the rules of the configuration, never loosen them:
  *
  *	?max_lag=30s, min_hit_ratio=0.99, min_requests=10, max_error_ratio=0.01,
- *	require_ratio=true, verify=true (first reads and hashes all of it)
+ *	require_ratio=true, verify=true (first reads and hashes all of it,
+ *	for which the role release is needed)
  *
  * What is asked of whom: the release (its summary and list), all of them (the
  * freeze), the links; then everything is at hand and gate.c decides.
@@ -24,7 +25,8 @@ struct question {
 	struct gate_rules rules;
 	bool is_probe; /* .../ready */
 	bool verifies;
-	struct release_view *view; /* counted */
+	struct release_verified verified; /* when it does */
+	struct release_view *view;        /* counted */
 	struct gate gate;
 };
 
@@ -100,19 +102,26 @@ gate_upstreams(const struct link_look *look, struct gate_upstream *out)
 			.requests = u->recent.requests,
 			.errors = u->recent.errors };
 	}
-	return look->n_upstreams;
+	if (!look->has_more)
+		return look->n_upstreams;
+	out[look->n_upstreams] = (struct gate_upstream){
+		.name = "those after the first 64 of its upstreams",
+		.is_up = true,
+	};
+	return look->n_upstreams + 1;
 }
 
 void
 gate_decide_now(const struct link_look *look, const struct gate_rules *rules,
     const struct release_view *view, const struct release_overview *overview,
-    struct gate *out)
+    const struct release_verified *verified, struct gate *out)
 {
 	const struct release_summary *s = &view->summary;
-	struct gate_upstream upstreams[LOOK_UPSTREAMS_MAX];
+	struct gate_upstream upstreams[LOOK_UPSTREAMS_MAX + 1];
 	struct gate_facts facts = { .release = s,
 		.freeze = &overview->freeze,
 		.is_read = overview->is_read,
+		.verified = verified,
 		.upstreams = upstreams,
 		.now_s = clock_wall_s() };
 
@@ -131,7 +140,8 @@ decide(struct link_look *look)
 	struct release_ask *ask = look->ask;
 	struct question *q = ask->arg;
 
-	gate_decide_now(look, &q->rules, q->view, ask->call.overview, &q->gate);
+	gate_decide_now(look, &q->rules, q->view, ask->call.overview,
+	    q->verifies ? &q->verified : NULL, &q->gate);
 	reply(ask->exchange, q, q->view->summary.name);
 }
 
@@ -158,6 +168,9 @@ on_view(struct release_ask *ask)
 static void
 on_verified(struct release_ask *ask)
 {
+	struct question *q = ask->arg;
+
+	q->verified = ask->call.verified;
 	ask_again(ask, RELEASE_VIEW, on_view);
 }
 
@@ -256,7 +269,8 @@ ask_gate(struct admin *a, struct exchange *e, bool is_probe)
 	ask->done = question_free;
 	q->is_probe = is_probe;
 	gate_rules_now(&q->rules);
-	if (admin_query(e, set_rule, q) != 0) {
+	if (admin_query(e, set_rule, q) != 0 ||
+	    (q->verifies && !admin_is_allowed(a, e, ROLE_RELEASE))) {
 		ask_free(ask);
 		return;
 	}

@@ -264,10 +264,12 @@ answer_verified(struct release_ask *ask)
 	const struct release_verified *v = &ask->call.verified;
 
 	admin_reply_json(ask->exchange, 200,
-	    json_pack("{s:s, s:I, s:I, s:I, s:I}", "release", ask->call.name,
-		"digests", (json_int_t)v->n_digests, "bytes",
+	    json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:o}", "release",
+		ask->call.name, "digests", (json_int_t)v->n_digests, "bytes",
 		(json_int_t)v->bytes, "missing", (json_int_t)v->n_missing,
-		"corrupt", (json_int_t)v->n_corrupt));
+		"corrupt", (json_int_t)v->n_corrupt, "unread",
+		(json_int_t)v->n_unread, "why",
+		v->n_unread > 0 ? admin_json_text(v->why) : json_null()));
 }
 
 void

@@ -123,6 +123,7 @@ static const enum ask_kind asks[] = {
 	[WANT_TAG] = ASK_TAG,
 	[WANT_MANIFEST] = ASK_MANIFEST,
 	[WANT_REFERRERS] = ASK_REFERRERS,
+	[WANT_SIGN] = ASK_BLOB,
 };
 
 struct want *

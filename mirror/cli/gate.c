@@ -320,7 +320,7 @@ cli_gate(int argc, char **argv)
 		{ "min-requests",    OPTION_TEXT, &o.min_requests,    "N",        "below so many requests the ratio is skipped" },
 		{ "max-error-ratio", OPTION_TEXT, &o.max_error_ratio, "RATIO",    "of requests to upstreams" },
 		{ "require-ratio",   OPTION_FLAG, &o.require_ratio,   NULL,       "too few requests for a ratio close the gate" },
-		{ "verify",          OPTION_FLAG, &o.verifies,        NULL,       "read and hash all of the release first" },
+		{ "verify",          OPTION_FLAG, &o.verifies,        NULL,       "read and hash all of the release first (role release)" },
 		CLIENT_OPTIONS(o.client, o.config, o.as_json),
 	};
 	/* clang-format on */

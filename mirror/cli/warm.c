@@ -40,13 +40,17 @@ print_state(const char *name, const json_t *o)
 static void
 print_verified(const char *name, const json_t *o)
 {
-	char bytes[AMOUNT_TEXT_MAX];
+	char bytes[AMOUNT_TEXT_MAX], why[SHOWN_MAX];
 
-	printf("%s: %llu digests, %s read; %llu missing, %llu corrupt\n", name,
-	    (unsigned long long)answer_number(o, "digests"),
+	printf("%s: %llu digests, %s read; %llu missing, %llu corrupt, %llu "
+	       "unread%s%s\n",
+	    name, (unsigned long long)answer_number(o, "digests"),
 	    answer_bytes(o, "bytes", bytes),
 	    (unsigned long long)answer_number(o, "missing"),
-	    (unsigned long long)answer_number(o, "corrupt"));
+	    (unsigned long long)answer_number(o, "corrupt"),
+	    (unsigned long long)answer_number(o, "unread"),
+	    answer_get(o, "why") != NULL ? ": " : "",
+	    answer_show(o, "why", "", why));
 }
 
 static void

@@ -26,13 +26,9 @@ deliver_answer(struct letter *l)
 void
 call_answer(struct releases *rs, struct release_call *c)
 {
-	struct call_inside *inside = c->inside;
-
 	(void)rs;
-	if (inside != NULL)
-		free(inside->text);
-	free(inside);
-	c->inside = NULL;
+	free(c->inside.text);
+	c->inside.text = NULL;
 	release_list_unref(c->list);
 	config_unref(c->config);
 	c->list = NULL;
@@ -47,6 +43,12 @@ answer_error(struct releases *rs, struct release_call *c, enum err_code code,
 {
 	(void)err_set(&c->error, code, "%s", text);
 	call_answer(rs, c);
+}
+
+void
+call_cancel(struct releases *rs, struct release_call *c)
+{
+	answer_error(rs, c, ERR_CANCELLED, "the mirror is stopping; ask again");
 }
 
 static void
@@ -82,11 +84,40 @@ answer_saved(struct releases *rs, struct release_call *c)
 		no_memory(rs, c);
 }
 
+static void
+answer_overview(struct releases *rs, struct release_call *c)
+{
+	c->overview = report_all(rs);
+	if (c->overview == NULL)
+		no_memory(rs, c);
+	else
+		call_answer(rs, c);
+}
+
+/* What was said is in force, and must not be taken for kept. */
+static void
+freeze_saved(struct releases *rs, struct release_call *c, const struct err *err)
+{
+	if (err == NULL) {
+		answer_overview(rs, c);
+		return;
+	}
+	(void)err_set(&c->error, err->code,
+	    "%s, but only until the next start, since that could not be "
+	    "kept: %.250s; say it again",
+	    c->verb == RELEASES_FREEZE ? "frozen" : "not frozen", err->text);
+	call_answer(rs, c);
+}
+
 void
 call_saved(struct releases *rs, struct release_call *c, const struct err *err)
 {
 	struct release *r = release_find(rs, c->name);
 
+	if (c->verb == RELEASES_FREEZE || c->verb == RELEASES_THAW) {
+		freeze_saved(rs, c, err);
+		return;
+	}
 	if (err != NULL)
 		c->error = *err;
 	if (err != NULL || c->verb == RELEASE_DELETE) {
@@ -157,11 +188,10 @@ put_other(struct release *old, struct release_call *c, char *text)
 void
 call_put_resolved(struct releases *rs, struct release_call *c)
 {
-	struct call_inside *inside = c->inside;
 	struct release *r = release_find(rs, c->name);
-	char *text = inside->text;
+	char *text = c->inside.text;
 
-	inside->text = NULL;
+	c->inside.text = NULL;
 	if (text == NULL)
 		text = release_list_text(c->list);
 	if (text == NULL) {
@@ -282,21 +312,10 @@ call_image(struct release *r, struct release_call *c)
 /* ---- all of them -------------------------------------------------------------------- */
 
 static void
-call_list(struct releases *rs, struct release_call *c)
-{
-	c->overview = report_all(rs);
-	if (c->overview == NULL)
-		no_memory(rs, c);
-	else
-		call_answer(rs, c);
-}
-
-static void
 freeze_changed(struct releases *rs)
 {
 	struct release *r;
 
-	keep_freeze(rs);
 	TAILQ_FOREACH (r, &rs->all, entry) {
 		r->idle_until_ms = 0;
 		release_touch(r);
@@ -312,25 +331,35 @@ call_freeze(struct releases *rs, struct release_call *c)
 	rs->freeze.is_on = true;
 	rs->freeze.since = now_s();
 	log_warn("frozen: gates are closed, nothing is prewarmed",
-	    LOG_Z("by", c->freeze.by), LOG_Z("reason", c->freeze.reason));
+	    LOG_Z("by", c->freeze.by), LOG_Z("reason", c->freeze.reason),
+	    LOG_I64("until", c->freeze.until));
 	freeze_changed(rs);
-	call_list(rs, c);
+	answer_saved(rs, c);
 }
 
-void
-freeze_lift(struct releases *rs)
+static void
+freeze_end(struct releases *rs, const char *by)
 {
-	log_info("no longer frozen", LOG_Z("reason", rs->freeze.reason));
+	log_warn("no longer frozen", LOG_Z("by", by),
+	    LOG_Z("reason", rs->freeze.reason));
 	memset(&rs->freeze, 0, sizeof(rs->freeze));
 	freeze_changed(rs);
 }
 
+void
+freeze_expire(struct releases *rs)
+{
+	freeze_end(rs, "its own end");
+	keep_freeze(rs);
+}
+
+/* Written though nothing is frozen, too: the last write may have failed. */
 static void
 call_thaw(struct releases *rs, struct release_call *c)
 {
 	if (rs->freeze.is_on)
-		freeze_lift(rs);
-	call_list(rs, c);
+		freeze_end(rs, c->by);
+	answer_saved(rs, c);
 }
 
 /* ---- verbs --------------------------------------------------------------------------- */
@@ -340,7 +369,7 @@ static const struct {
 	void (*on_all)(struct releases *, struct release_call *);
 	void (*on_one)(struct release *, struct release_call *);
 } verbs[] = {
-	[RELEASES_LIST]   = { call_list,   NULL },
+	[RELEASES_LIST]   = { answer_overview, NULL },
 	[RELEASE_VIEW]    = { NULL,        answer_view },
 	[RELEASE_IMAGES]  = { NULL,        answer_view },
 	[RELEASE_IMAGE]   = { NULL,        call_image },
@@ -371,35 +400,20 @@ call_run(struct releases *rs, struct release_call *c)
 		return;
 	}
 	(void)err_set(&c->error, ERR_NOT_FOUND,
-	    "there is no release %s; `railhead releases` lists them", c->name);
+	    "there is no release %s; GET /v1/releases lists them", c->name);
 	call_answer(rs, c);
-}
-
-static void
-call_later(struct releases *rs, struct release_call *c)
-{
-	struct pending_call *p = calloc(1, sizeof(*p));
-
-	if (p == NULL) {
-		no_memory(rs, c);
-		return;
-	}
-	p->call = c;
-	TAILQ_INSERT_TAIL(&rs->early, p, entry);
 }
 
 static void
 deliver_call(struct letter *l)
 {
 	struct release_call *c = container_of(l, struct release_call, letter);
-	struct call_inside *inside = c->inside;
-	struct releases *rs = inside->releases;
+	struct releases *rs = c->inside.releases;
 
 	if (rs->is_closing)
-		answer_error(
-		    rs, c, ERR_CANCELLED, "the mirror is stopping; ask again");
+		call_cancel(rs, c);
 	else if (!rs->is_read && c->verb != RELEASES_LIST)
-		call_later(rs, c);
+		TAILQ_INSERT_TAIL(&rs->early, c, inside.entry);
 	else
 		call_run(rs, c);
 }
@@ -407,16 +421,14 @@ deliver_call(struct letter *l)
 static void
 run_early(struct releases *rs, bool is_closing)
 {
-	struct pending_call *p;
+	struct release_call *c;
 
-	while ((p = TAILQ_FIRST(&rs->early)) != NULL) {
-		TAILQ_REMOVE(&rs->early, p, entry);
+	while ((c = TAILQ_FIRST(&rs->early)) != NULL) {
+		TAILQ_REMOVE(&rs->early, c, inside.entry);
 		if (is_closing)
-			answer_error(rs, p->call, ERR_CANCELLED,
-			    "the mirror is stopping; ask again");
+			call_cancel(rs, c);
 		else
-			call_run(rs, p->call);
-		free(p);
+			call_run(rs, c);
 	}
 }
 
@@ -436,15 +448,12 @@ calls_cancel(struct releases *rs)
 void
 releases_call(struct releases *rs, struct release_call *c)
 {
-	struct call_inside *inside = calloc(1, sizeof(*inside));
-
-	check(inside != NULL); /* so small: nobody could be told either */
 	release_faults_init(&c->faults);
-	inside->releases = rs;
-	c->inside = inside;
+	c->inside.releases = rs;
+	c->inside.text = NULL;
 	c->error.code = ERR_NONE;
 	if (c->verb == RELEASE_PUT && !resolve_is_due(c->list))
-		inside->text = release_list_text(c->list);
+		c->inside.text = release_list_text(c->list);
 	c->letter.deliver = deliver_call;
 	loop_post(rs->spec.origin, &c->letter);
 }

@@ -18,8 +18,10 @@ struct release_ear {
 	char name[RELEASE_NAME_MAX + 1];
 	release_ear_fn *fn; /* home's */
 	void *arg;
-	bool is_closed;       /* home's */
-	struct letter letter; /* opens, then closes, then comes home */
+	bool is_closed; /* home's */
+	struct letter opening;
+	/* Of its own, since the other may still be on its way. */
+	struct letter closing;          /* there, and home again */
 	TAILQ_ENTRY(release_ear) entry; /* the origin's */
 	bool is_listed;
 	uint64_t heard; /* the releases' clock at the last event */
@@ -47,7 +49,7 @@ deliver_event(struct letter *l)
 static void
 deliver_home(struct letter *l)
 {
-	free(container_of(l, struct release_ear, letter));
+	free(container_of(l, struct release_ear, closing));
 }
 
 /* ---- on the origin loop ------------------------------------------------------ */
@@ -90,7 +92,7 @@ tell(struct release_ear *ear, struct release *r)
 static void
 deliver_open(struct letter *l)
 {
-	struct release_ear *ear = container_of(l, struct release_ear, letter);
+	struct release_ear *ear = container_of(l, struct release_ear, opening);
 	struct releases *rs = ear->releases;
 	struct release *r = release_find(rs, ear->name);
 
@@ -107,11 +109,11 @@ deliver_open(struct letter *l)
 static void
 deliver_close(struct letter *l)
 {
-	struct release_ear *ear = container_of(l, struct release_ear, letter);
+	struct release_ear *ear = container_of(l, struct release_ear, closing);
 
 	unlist(ear);
-	ear->letter.deliver = deliver_home;
-	loop_post(ear->home, &ear->letter);
+	ear->closing.deliver = deliver_home;
+	loop_post(ear->home, &ear->closing);
 }
 
 static bool
@@ -174,32 +176,17 @@ release_ear_open(struct releases *rs, struct loop *home, const char *name,
 	ear->fn = fn;
 	ear->arg = arg;
 	(void)snprintf(ear->name, sizeof(ear->name), "%s", name);
-	ear->letter.deliver = deliver_open;
-	loop_post(rs->spec.origin, &ear->letter);
+	ear->opening.deliver = deliver_open;
+	loop_post(rs->spec.origin, &ear->opening);
 	return ear;
 }
 
-static void
-deliver_close_call(struct letter *l)
-{
-	struct ear_event *e = container_of(l, struct ear_event, letter);
-
-	deliver_close(&e->ear->letter);
-	free(e);
-}
-
-/* Another letter than the one that opened it, which may still be on its way. */
 void
 release_ear_close(struct release_ear *ear)
 {
-	struct ear_event *e;
-
 	if (ear == NULL)
 		return;
 	ear->is_closed = true;
-	e = calloc(1, sizeof(*e));
-	check(e != NULL);
-	e->ear = ear;
-	e->letter.deliver = deliver_close_call;
-	loop_post(ear->releases->spec.origin, &e->letter);
+	ear->closing.deliver = deliver_close;
+	loop_post(ear->releases->spec.origin, &ear->closing);
 }

@@ -125,6 +125,18 @@ rule_complete(struct decision *d)
 		    r->n_images);
 }
 
+static void
+rule_verified(struct decision *d)
+{
+	const struct release_verified *v = d->facts->verified;
+
+	if (v != NULL && v->n_unread > 0)
+		close_gate(d, GATE_BYTES_UNREAD,
+		    "%llu of its digests could not be read, so nothing is "
+		    "known of them (%.200s); look at the disk and ask again",
+		    (unsigned long long)v->n_unread, v->why);
+}
+
 /* ---- said by people ----------------------------------------------------- */
 
 static void
@@ -308,8 +320,8 @@ gate_decide(const struct gate_rules *rules, const struct gate_facts *facts,
     struct gate *out)
 {
 	static void (*const all[])(struct decision *) = { rule_complete,
-		rule_held, rule_frozen, rule_lag, rule_ratio, rule_errors,
-		rule_links };
+		rule_verified, rule_held, rule_frozen, rule_lag, rule_ratio,
+		rule_errors, rule_links };
 	struct decision d = { rules, facts, out };
 
 	out->is_open = true;

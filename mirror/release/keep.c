@@ -197,7 +197,7 @@ file_start(struct keep_file *f)
 {
 	f->is_due = false;
 	f->is_running = true;
-	TAILQ_CONCAT(&f->now, &f->next, entry);
+	TAILQ_CONCAT(&f->now, &f->next, inside.entry);
 	take_text(f);
 	work_submit(f->releases->spec.pool, &f->work);
 }
@@ -217,15 +217,14 @@ done_write(struct work *w)
 	struct keep_file *f = container_of(w, struct keep_file, work);
 	struct releases *rs = f->releases;
 	bool is_bad = f->error.code != ERR_NONE;
-	struct pending_call *p;
+	struct release_call *c;
 
 	if (is_bad)
 		log_error("a release's state was not written",
 		    LOG_Z("path", f->path), LOG_ERR(&f->error));
-	while ((p = TAILQ_FIRST(&f->now)) != NULL) {
-		TAILQ_REMOVE(&f->now, p, entry);
-		call_saved(rs, p->call, is_bad ? &f->error : NULL);
-		free(p);
+	while ((c = TAILQ_FIRST(&f->now)) != NULL) {
+		TAILQ_REMOVE(&f->now, c, inside.entry);
+		call_saved(rs, c, is_bad ? &f->error : NULL);
 	}
 	if (f->is_due) {
 		file_start(f);
@@ -301,15 +300,12 @@ keep_freeze(struct releases *rs)
 int
 keep_call(struct releases *rs, struct release_call *c)
 {
-	struct pending_call *p = calloc(1, sizeof(*p));
-	struct keep_file *f = p != NULL ? file_due(rs, c->name) : NULL;
+	bool is_freeze = c->verb == RELEASES_FREEZE || c->verb == RELEASES_THAW;
+	struct keep_file *f = file_due(rs, is_freeze ? FREEZE : c->name);
 
-	if (f == NULL) {
-		free(p);
+	if (f == NULL)
 		return -1;
-	}
-	p->call = c;
-	TAILQ_INSERT_TAIL(&f->next, p, entry);
+	TAILQ_INSERT_TAIL(&f->next, c, inside.entry);
 	if (!f->is_running)
 		file_start(f);
 	return 0;
@@ -421,19 +417,38 @@ read_file(struct read_all *a, const char *file)
 	free(path);
 }
 
+/* It can't be told whether there was a freeze: then there is. */
+static void
+freeze_unread(struct freeze *f, const struct err *err)
+{
+	*f = (struct freeze){ .is_on = true, .since = now_s() };
+	(void)snprintf(f->by, sizeof(f->by), "this mirror");
+	(void)snprintf(f->reason, sizeof(f->reason),
+	    "whether it was frozen is not known (%.300s); `railhead freeze "
+	    "--lift` when it is not to be",
+	    err->text);
+	log_error("what was frozen can't be read, so all is",
+	    LOG_Z("by", f->by), LOG_ERR(err));
+}
+
 static void
 read_freeze(struct read_all *a)
 {
 	struct freeze *f = &a->freeze;
 	char *path = path_of(a->releases, FREEZE);
-	struct err ignored; /* none was ever declared */
-	json_t *root = path != NULL ? load(path, &ignored) : NULL;
+	struct err err = { .code = ERR_NO_MEMORY, .text = "no memory" };
+	json_t *root = path != NULL ? load(path, &err) : NULL;
+	const json_t *is_on = json_object_get(root, "is_on");
 
-	f->is_on = json_is_true(json_object_get(root, "is_on"));
+	f->is_on = json_is_true(is_on);
 	copy_text(root, "reason", f->reason, sizeof(f->reason));
 	copy_text(root, "by", f->by, sizeof(f->by));
 	f->since = json_integer_value(json_object_get(root, "since"));
 	f->until = json_integer_value(json_object_get(root, "until"));
+	if (root != NULL && !json_is_boolean(is_on))
+		(void)err_set(&err, ERR_DISK, "%s: is_on is missing", path);
+	if (!json_is_boolean(is_on) && err.code != ERR_NOT_FOUND)
+		freeze_unread(f, &err);
 	json_decref(root);
 	free(path);
 }

@@ -53,6 +53,7 @@ struct source {
 	unsigned n_failures; /* in a row, of pieces: it is down */
 	int64_t hold_until;  /* s, wall: because of those */
 	unsigned n_running;
+	struct want *probe; /* owned; NULL: none is under way */
 };
 
 /* ---- pieces -------------------------------------------------------------- */
@@ -124,12 +125,7 @@ struct record {
 	char held_why[ERR_TEXT_MAX];
 };
 
-/* A call on its way, with what it waits for. */
-struct pending_call {
-	TAILQ_ENTRY(pending_call) entry;
-	struct release_call *call;
-};
-TAILQ_HEAD(pending_calls, pending_call);
+TAILQ_HEAD(pending_calls, release_call); /* that wait for the same */
 
 struct release {
 	struct releases *releases;
@@ -182,6 +178,7 @@ struct releases {
 	uint64_t clock; /* counts changes */
 	TAILQ_HEAD(, release_ear) ears;
 	TAILQ_HEAD(, resolve) resolves;
+	TAILQ_HEAD(, verify) verifies;
 	struct pending_calls early; /* came before what was kept was read */
 	bool is_read;
 	unsigned n_jobs; /* on work threads, and other things to wait for */
@@ -206,7 +203,7 @@ struct release *release_find(struct releases *, const char *name);
 err_checked int release_add(struct release *, struct err *err);
 void release_take(struct release *); /* out of the table */
 void release_delete(struct release *, const char *why);
-void freeze_lift(struct releases *);
+void freeze_expire(struct releases *);
 bool release_is_before(const struct release *, const struct release *);
 void release_name_pins(struct release *, int64_t generation);
 struct str release_pins(const struct release *);
@@ -268,6 +265,7 @@ void warm_stop_held(struct releases *);
 void warm_run(void *releases); /* the timer */
 struct source *source_of(struct releases *, const char *upstream);
 void source_look(struct releases *, struct source *);
+void probes_cancel(struct releases *);
 bool release_may_begin(const struct release *);
 void release_begin(struct release *); /* something of it is asked for */
 const struct config_upstream *image_upstream(
@@ -297,7 +295,8 @@ void catch_up_look(struct release *, bool was_offline, int64_t now);
 
 void keep_release(struct release *); /* soon */
 void keep_forget(struct releases *, const char *name);
-/* Writes, and then calls call_saved(). -1: no memory. */
+/* Writes what the call has changed, a release or the freeze, and then calls
+ * call_saved(). -1: no memory. */
 int keep_call(struct releases *, struct release_call *);
 void keep_freeze(struct releases *);
 /* Unpins, page by page, what no release is left for. */
@@ -321,13 +320,9 @@ struct release_overview *report_all(struct releases *);
 
 /* ---- calls.c --------------------------------------------------------------- */
 
-/* What a call carries besides. */
-struct call_inside {
-	struct releases *releases;
-	char *text; /* owned; PUT: the list's one form, when it is known */
-};
-
 void call_answer(struct releases *, struct release_call *);
+/* The mirror is stopping. */
+void call_cancel(struct releases *, struct release_call *);
 void calls_cancel(struct releases *);
 void calls_go_on(struct releases *); /* what was kept has been read */
 void call_put_resolved(struct releases *, struct release_call *);

@@ -61,6 +61,7 @@ releases_new(const struct releases_spec *spec, struct err *err)
 	TAILQ_INIT(&rs->ears);
 	TAILQ_INIT(&rs->early);
 	TAILQ_INIT(&rs->resolves);
+	TAILQ_INIT(&rs->verifies);
 	init_timers(rs);
 	rs->by_name = map_new(RELEASES_MAX);
 	rs->pieces = map_new(WARM_PIECES_MAX);
@@ -133,6 +134,7 @@ releases_close(struct releases *rs, void (*done)(void *arg), void *arg)
 	index_watch(rs->spec.store, NULL, NULL, NULL);
 	releases_busy(rs);
 	close_wants(rs);
+	probes_cancel(rs);
 	calls_cancel(rs);
 	resolves_cancel(rs);
 	plans_cancel(rs);

@@ -440,7 +440,7 @@ releases_tick(void *arg)
 
 	if (rs->freeze.is_on && rs->freeze.until != 0 &&
 	    now >= rs->freeze.until)
-		freeze_lift(rs);
+		freeze_expire(rs);
 	map_each(rs->sources, look_at_source, rs);
 	for (r = TAILQ_FIRST(&rs->all); r != NULL; r = next) {
 		next = TAILQ_NEXT(r, entry);

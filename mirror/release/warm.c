@@ -99,6 +99,77 @@ source_may(struct releases *rs, struct source *s, int64_t now)
 	return s->n_failures == 0 || s->n_running == 0;
 }
 
+/* ---- signs of life ------------------------------------------------------------- */
+
+static void
+on_sign(void *arg, const struct want_end *end)
+{
+	struct source *s = arg;
+
+	(void)end; /* the endpoint's state has it */
+	s->probe = NULL;
+}
+
+static struct image *
+image_from(struct release *r, const char *upstream)
+{
+	for (size_t i = 0; i < r->list->n_images; i++)
+		if (strcmp(r->list->images[i].upstream, upstream) == 0)
+			return &r->images[i];
+	return NULL;
+}
+
+static void
+probe(struct image *image, struct config *config)
+{
+	const struct config_upstream *u = image_upstream(image, config);
+	struct want_spec spec = {
+		.kind = WANT_SIGN, .on_end = on_sign, .arg = image->source
+	};
+	struct target target;
+	struct err err;
+
+	if (u == NULL)
+		return;
+	target_init(&target, config, u, str_of(image_of(image)->repository));
+	target.digest = image_of(image)->digest;
+	spec.target = &target;
+	image->source->probe =
+	    want_open(image->release->releases->spec.cache, &spec, &err);
+	target_done(&target);
+}
+
+void
+releases_probe(struct releases *rs, const char *release, const char *upstream)
+{
+	struct release *r = release_find(rs, release);
+	struct image *image = r != NULL ? image_from(r, upstream) : NULL;
+	struct config *config;
+
+	if (rs->is_closing || image == NULL || image->source == NULL ||
+	    image->source->probe != NULL)
+		return;
+	config = config_now();
+	probe(image, config);
+	config_unref(config);
+}
+
+static void
+cancel_probe(const void *key, size_t n, void *source, void *arg)
+{
+	struct source *s = source;
+
+	(void)key, (void)n, (void)arg;
+	want_close(s->probe);
+	s->probe = NULL;
+}
+
+void
+probes_cancel(struct releases *rs)
+{
+	map_each(rs->sources, cancel_probe, NULL);
+}
+
 /* ---- how it ended -------------------------------------------------------------- */
 
 enum verdict { VERDICT_NO, VERDICT_DOWN, VERDICT_AGAIN };

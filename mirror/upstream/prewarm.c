@@ -1,13 +1,12 @@
 /*
- * prewarm.c - may a release be brought in from an upstream now?  Looks only:
- * no breaker is probed by it.
+ * prewarm.c - may a release be brought in from an upstream now, and is that
+ * upstream reached?  Looks only: no breaker is probed by it.
  */
 #include "common/clock.h"
 #include "pace_int.h"
 #include "upstream_int.h"
 
 #define LOOK_AGAIN_S 5
-#define FLOOR_PROBE_S 600 /* a rate limit is looked at again by asking */
 
 static enum prewarm
 by_link(struct link_state *l, int64_t now_s, int64_t *at, struct err *err)
@@ -37,18 +36,18 @@ upstreams_link_allows(struct upstreams *us, const struct config_endpoint *e,
 	    (class != CLASS_PREWARM || link_prewarm(&l->link) > 0);
 }
 
+/* When a breaker's time has passed it is probed, by whatever comes first. */
 static enum prewarm
-by_state(const struct endpoint_state *s, const struct config_upstream *u,
-    int64_t now_s, struct err *err)
+by_state(const struct upstreams *us, const struct config_upstream *u,
+    const struct endpoint_state *s, struct err *err)
 {
-	if (s->breaker.state == BREAKER_OPEN) {
+	if (s->breaker.state == BREAKER_OPEN &&
+	    s->breaker.open_until_ms > loop_now_ms(us->loop)) {
 		(void)err_set(err, ERR_UPSTREAM_DOWN, "%s is down: %s",
 		    s->label, s->last_error.text);
 		return PREWARM_DOWN;
 	}
-	if (s->ratelimit_remaining < 0 || u->ratelimit_floor == 0 ||
-	    (uint64_t)s->ratelimit_remaining > u->ratelimit_floor ||
-	    now_s - s->last_ok_at > FLOOR_PROBE_S)
+	if (!endpoint_is_below_floor(us, u, s))
 		return PREWARM_YES;
 	(void)err_set(err, ERR_UPSTREAM_LIMITED,
 	    "%s: %lld requests are left of its rate limit; they are kept for "
@@ -70,11 +69,7 @@ by_endpoint(struct upstreams *us, const struct config_upstream *u,
 	if (l != NULL)
 		verdict = by_link(l, now_s, at, err);
 	if (verdict == PREWARM_YES && s != NULL)
-		verdict = by_state(s, u, now_s, err);
-	if (verdict == PREWARM_DOWN && s != NULL &&
-	    s->breaker.state == BREAKER_OPEN &&
-	    s->breaker.open_until_ms <= loop_now_ms(us->loop))
-		verdict = PREWARM_YES; /* to be probed */
+		verdict = by_state(us, u, s, err);
 	return verdict;
 }
 
@@ -101,4 +96,58 @@ upstreams_prewarm(struct upstreams *us, const struct config_upstream *u,
 	}
 	*at = soonest;
 	return first;
+}
+
+/* ---- reached ----------------------------------------------------------- */
+
+static bool
+is_in_order(const struct upstreams *us, const struct endpoint_state *s)
+{
+	const struct breaker *b = &s->breaker;
+
+	if (!s->was_tried)
+		return true;
+	switch ((int)endpoint_standing(s)) {
+	case STANDING_OFFLINE:
+		return false;
+	case STANDING_ERRORS:
+		return b->state == BREAKER_CLOSED;
+	default:
+		return b->state != BREAKER_OPEN ||
+		    b->open_until_ms <= loop_now_ms(us->loop);
+	}
+}
+
+static bool
+is_reached(struct upstreams *us, const struct config_upstream *u,
+    const struct config_endpoint *e, struct err *err)
+{
+	const struct endpoint_state *s = endpoint_state(us, u, e);
+	const struct link_state *l = link_state_of(us, e);
+
+	if (l != NULL && !link_is_usable(&l->link, CLASS_PREWARM)) {
+		pace_refusal(l, CLASS_PREWARM, err);
+		return false;
+	}
+	if (s == NULL || is_in_order(us, s))
+		return true;
+	(void)err_set(err, ERR_UPSTREAM_DOWN, "%s is down: %s", s->label,
+	    s->last_error.text);
+	return false;
+}
+
+bool
+upstreams_are_reached(
+    struct upstreams *us, const struct config_upstream *u, struct err *err)
+{
+	struct err why;
+
+	(void)err_set(err, ERR_UPSTREAM_DOWN, "%s has no endpoint", u->name);
+	for (size_t i = 0; i < u->n_endpoints; i++) {
+		if (is_reached(us, u, &u->endpoints[i], &why))
+			return true;
+		if (i == 0)
+			*err = why;
+	}
+	return false;
 }

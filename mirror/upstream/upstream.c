@@ -321,9 +321,9 @@ endpoint_abandoned(struct endpoint_state *s)
 
 /* What is left of its rate limit is for pulls.  It is believed until the window
  * must have passed. */
-static bool
-is_below_floor(const struct upstreams *us, const struct config_upstream *u,
-    const struct endpoint_state *s)
+bool
+endpoint_is_below_floor(const struct upstreams *us,
+    const struct config_upstream *u, const struct endpoint_state *s)
 {
 	return s->ratelimit_remaining >= 0 &&
 	    (uint64_t)s->ratelimit_remaining < u->ratelimit_floor &&
@@ -342,7 +342,8 @@ upstream_may_try(struct upstreams *us, const struct config_upstream *u,
 	if (l != NULL && !link_is_usable(&l->link, CLASS_PULL))
 		return false;
 	*wait_ms = FLOOR_MS;
-	if (class != CLASS_PULL && s != NULL && is_below_floor(us, u, s))
+	if (class != CLASS_PULL && s != NULL &&
+	    endpoint_is_below_floor(us, u, s))
 		return false;
 	*wait_ms = 0;
 	if (s != NULL) {

@@ -69,6 +69,9 @@ void endpoint_is_back(struct endpoint_state *);
 /* How a fetch ended; RETRY_AFTER_MS 0: not told. */
 void endpoint_ended(struct endpoint_state *, struct upstreams *,
     enum fetch_result, const struct err *, uint64_t retry_after_ms);
+/* Is what is left of its rate limit kept for pulls? */
+bool endpoint_is_below_floor(const struct upstreams *,
+    const struct config_upstream *, const struct endpoint_state *);
 /* Its owner lost interest before there was an answer. */
 void endpoint_abandoned(struct endpoint_state *);
 

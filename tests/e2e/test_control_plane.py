@@ -129,6 +129,15 @@ def test_with_a_wrong_token(locked, token):
     assert locked.admin("/v1/status", token=token or " ").status == 401
 
 
+@pytest.mark.parametrize("what", ["gate", "ready"])
+def test_a_proof_needs_more_than_a_look(locked, what):
+    path = f"/v1/releases/nope/{what}"
+    assert locked.admin(path, token=TOKENS["read"]).status == 404
+    assert locked.admin(f"{path}?verify=false", token=TOKENS["read"]).status == 404
+    assert locked.admin(f"{path}?verify=true", token=TOKENS["read"]).status == 403
+    assert locked.admin(f"{path}?verify=true", token=TOKENS["release"]).status == 404
+
+
 def test_health_needs_no_token(locked):
     assert locked.admin("/healthz").status == 200
     assert locked.admin("/readyz").status == 200

@@ -154,6 +154,31 @@ def test_links_that_are_not_asked(origin, start, new_seed):
     assert "links" in {row["rule"] for row in answer["skipped"]}
 
 
+def test_an_upstream_that_is_gone(ring, origin):
+    """Closed until it answers again, however long nobody asks; looking at the gate asks."""
+    ring = ring().ready()
+    assert ring.codes() == []
+    origin.stop()
+    ring.mirror.get("/v2/team/app/manifests/1.0")
+    assert ring.codes() == ["link_down"], ring.gate()
+    wait_until(lambda: ring.mirror.metric("upstream_errors_total", reason="unreachable") > 3,
+               what="the gate's own questions")
+    assert ring.codes() == ["link_down"], ring.gate()
+    origin.start()
+    wait_until(lambda: ring.codes() == [], timeout=60, what="the gate to open")
+
+
+def test_more_upstreams_than_are_looked_at(origin, start, new_seed):
+    names = [f"registry-{i}.test" for i in range(65)]
+    mirror = start({name: registry_at(origin.url) for name in names})
+    ring = Ring(mirror, origin, new_seed())
+    listed = [f"{name}/team/app@{ring.app.top}" for name in names]
+    ring.releases.put("r", *listed[:64])
+    assert "errors_unknown" not in ring.codes()
+    ring.releases.put("r", *listed)
+    assert "errors_unknown" in ring.codes()
+
+
 # ---- ratios ------------------------------------------------------------------------
 
 def test_ratio_of_hits(ring):

@@ -399,3 +399,47 @@ def test_a_wrong_file_may_become_right_by_a_reload(start, origin, folder, new_ap
     mirror.reload()
     Releases(mirror, "far.test").mirror.wait_metric("release_images", 1, release="r",
                                                     state="ready")
+
+
+def test_many_wrong_files_become_right_by_a_reload(start, origin, folder, new_app):
+    """More of them than one look reads."""
+    app = new_app()
+    far = app.reference.replace(UPSTREAM, "far.test")
+    names = [f"r{i}" for i in range(40)]
+    for name in names:
+        (folder / f"{name}.yaml").write_text(f"images: [\"{far}\"]\n")
+    mirror = start({UPSTREAM: registry_at(origin.url)}, releases={"folder": str(folder)})
+    wait_until(lambda: mirror.log().count("far.test is no upstream") == len(names),
+               what="all mistakes")
+    mirror.config["upstreams"]["far.test"] = registry_at(origin.url)
+    mirror.reload()
+    releases = Releases(mirror, UPSTREAM)
+    wait_until(lambda: len(releases.ask("/v1/releases").json()["releases"]) == len(names),
+               what="all lists")
+
+
+def test_a_file_may_be_renamed(filed, folder, new_app):
+    app, other = new_app(), new_app("team/other")
+    (folder / "r.yml").write_text(f"images:\n  - {app.reference}\n")
+    filed_wait(filed, "r", 1)
+    (folder / "r.yml").rename(folder / "r.yaml")
+    (folder / "r.yaml").write_text(f"images:\n  - {app.reference}\n  - {other.reference}\n")
+    filed_wait(filed, "r", 2)
+    assert "another file has a list" not in filed.mirror.log()
+
+
+def test_the_second_file_counts_once_the_first_is_gone(filed, folder, new_app):
+    app, other = new_app(), new_app("team/other")
+    (folder / "r.yml").write_text(f"images:\n  - {app.reference}\n")
+    filed_wait(filed, "r", 1)
+    (folder / "r.json").write_text(json.dumps({"images": [app.reference, other.reference]}))
+    wait_until(lambda: "another file has a list" in filed.mirror.log(), what="the second file")
+    (folder / "r.yml").unlink()
+    filed_wait(filed, "r", 2)
+
+
+def filed_wait(releases, name, n_images):
+    def is_so():
+        answer = releases.ask(f"/v1/releases/{name}")
+        return answer.status == 200 and answer.json()["images"]["total"] == n_images
+    wait_until(is_so, what=f"{name} to have {n_images} images")

@@ -115,6 +115,20 @@ test_missing(void **state)
 }
 
 static void
+test_unread(void **state)
+{
+	struct release_verified verified = { .n_digests = 9, .n_unread = 2 };
+
+	(void)state;
+	(void)snprintf(verified.why, sizeof(verified.why), "reading x: EIO");
+	facts.verified = &verified;
+	is_closed("bytes_unread", "2 of its digests could not be read");
+	is_closed("bytes_unread", "(reading x: EIO)");
+	verified.n_unread = 0;
+	is_open();
+}
+
+static void
 test_not_walked(void **state)
 {
 	(void)state;
@@ -282,6 +296,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_open, setup),
 		cmocka_unit_test_setup(test_missing, setup),
+		cmocka_unit_test_setup(test_unread, setup),
 		cmocka_unit_test_setup(test_not_walked, setup),
 		cmocka_unit_test_setup(test_failed, setup),
 		cmocka_unit_test_setup(test_held, setup),

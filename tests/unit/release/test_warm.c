@@ -7,6 +7,7 @@
 
 #include <semaphore.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -251,7 +252,8 @@ on_done(struct release_call *c)
 
 /* The answer is in b->call until the next. */
 static void
-call(struct bench *b, enum release_verb verb, struct release_list *list)
+call_as(struct bench *b, const char *name, enum release_verb verb,
+    struct release_list *list)
 {
 	unsigned n = b->n_answers;
 
@@ -262,11 +264,17 @@ call(struct bench *b, enum release_verb verb, struct release_list *list)
 	b->call.verb = verb;
 	b->call.list = list;
 	b->call.config = list != NULL ? config_now() : NULL;
-	(void)snprintf(b->call.name, sizeof(b->call.name), "r");
+	(void)snprintf(b->call.name, sizeof(b->call.name), "%s", name);
 	releases_call(b->releases, &b->call);
 	AWAIT(b->f, b->n_answers > n);
 	if (b->call.view != NULL)
 		b->now = b->call.view->summary;
+}
+
+static void
+call(struct bench *b, enum release_verb verb, struct release_list *list)
+{
+	call_as(b, "r", verb, list);
 }
 
 /* Images of which a bit is set. */
@@ -294,11 +302,17 @@ list_of(struct bench *b, unsigned which)
 }
 
 static void
-put(struct bench *b, unsigned which)
+put_as(struct bench *b, const char *name, unsigned which)
 {
-	call(b, RELEASE_PUT, list_of(b, which));
+	call_as(b, name, RELEASE_PUT, list_of(b, which));
 	if (b->call.error.code != ERR_NONE)
 		fail_msg("%s", b->call.error.text);
+}
+
+static void
+put(struct bench *b, unsigned which)
+{
+	put_as(b, "r", which);
 }
 
 static void
@@ -456,6 +470,218 @@ a_plan_begins_nothing(void **state)
 	assert_int_equal(b->now.counts.missing_bytes, 0);
 }
 
+/* ---- proof -------------------------------------------------------------------------- */
+
+/* No file can be opened from here on, until the old limit is back. */
+static rlim_t
+spend_descriptors(void)
+{
+	struct rlimit limit;
+	rlim_t before;
+	int first = dup(0);
+
+	assert_true(first > 0);
+	assert_int_equal(close(first), 0);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	before = limit.rlim_cur;
+	limit.rlim_cur = (rlim_t)first;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	return before;
+}
+
+static void
+give_descriptors(rlim_t n)
+{
+	struct rlimit limit;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	limit.rlim_cur = n;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
+static void
+what_is_not_read_is_no_proof(void **state)
+{
+	struct bench *b = *state;
+	rlim_t before;
+
+	put(b, 0x01);
+	await_ready(b);
+	before = spend_descriptors();
+	call(b, RELEASE_VERIFY, NULL);
+	give_descriptors(before);
+	assert_int_equal(b->call.verified.n_digests, 4);
+	assert_int_equal(b->call.verified.n_unread, 4);
+	assert_int_equal(b->call.verified.n_corrupt, 0);
+	assert_non_null(strstr(b->call.verified.why, "can't open"));
+	call(b, RELEASE_VERIFY, NULL);
+	assert_int_equal(b->call.verified.n_unread, 0);
+	assert_int_equal(b->call.verified.n_digests, 4);
+	assert_int_equal(b->call.verified.bytes, b->now.counts.bytes);
+}
+
+#define N_CALLERS 20
+
+struct caller {
+	struct release_call call;
+	unsigned *n_answers;
+};
+
+static void
+on_called(struct release_call *c)
+{
+	struct caller *caller = container_of(c, struct caller, call);
+
+	(*caller->n_answers)++;
+}
+
+static void
+ask_many(struct bench *b, struct caller callers[N_CALLERS], unsigned *n)
+{
+	memset(callers, 0, N_CALLERS * sizeof(*callers));
+	for (unsigned i = 0; i < N_CALLERS; i++) {
+		struct release_call *c = &callers[i].call;
+
+		callers[i].n_answers = n;
+		c->home = b->f->loop;
+		c->done = on_called;
+		c->verb = RELEASE_VERIFY;
+		(void)snprintf(
+		    c->name, sizeof(c->name), "%s", i % 2 == 0 ? "r" : "s");
+		releases_call(b->releases, c);
+	}
+}
+
+static void
+one_proof_for_all_who_ask(void **state)
+{
+	struct bench *b = *state;
+	struct caller callers[N_CALLERS];
+	unsigned n = 0;
+
+	put_as(b, "s", 0x03);
+	put(b, 0x01);
+	await_ready(b);
+	ask_many(b, callers, &n);
+	AWAIT(b->f, n == N_CALLERS);
+	for (unsigned i = 0; i < N_CALLERS; i++) {
+		struct release_call *c = &callers[i].call;
+
+		assert_int_equal(c->error.code, ERR_NONE);
+		assert_non_null(c->view);
+		assert_int_equal(c->verified.n_unread, 0);
+		if (i % 2 == 0)
+			assert_int_equal(c->verified.n_digests, 4);
+		release_call_done(c);
+	}
+}
+
+/* Nobody is told that all was read when the mirror stopped half way. */
+static void
+no_proof_of_a_mirror_that_stops(void **state)
+{
+	struct bench *b = *state;
+	struct caller callers[N_CALLERS];
+	unsigned n = 0;
+
+	put_as(b, "s", 0x03);
+	put(b, 0x01);
+	await_ready(b);
+	release_call_done(&b->call);
+	memset(&b->call, 0, sizeof(b->call));
+	ask_many(b, callers, &n);
+	close_mirror(b);
+	AWAIT(b->f, n == N_CALLERS);
+	for (unsigned i = 0; i < N_CALLERS; i++) {
+		struct release_call *c = &callers[i].call;
+
+		if (c->error.code != ERR_NONE)
+			assert_int_equal(c->error.code, ERR_CANCELLED);
+		else if (i % 2 == 0)
+			assert_int_equal(c->verified.n_digests, 4);
+		release_call_done(c);
+	}
+	open_store(b->f);
+	open_mirror(b);
+}
+
+/* ---- freezes ------------------------------------------------------------------------ */
+
+static const char *
+freeze_file(struct bench *b)
+{
+	static char path[300];
+
+	(void)snprintf(
+	    path, sizeof(path), "%s/state/freeze.json", b->f->store_path);
+	return path;
+}
+
+static const struct freeze *
+freeze_now(struct bench *b)
+{
+	do
+		call(b, RELEASES_LIST, NULL);
+	while (!b->call.overview->is_read);
+	return &b->call.overview->freeze;
+}
+
+static void
+restart(struct bench *b)
+{
+	release_call_done(&b->call);
+	memset(&b->call, 0, sizeof(b->call));
+	close_mirror(b);
+	open_store(b->f);
+	open_mirror(b);
+}
+
+/* At the moment of the answer the file is there; what could not be written is
+ * an error. */
+static void
+a_freeze_is_kept_when_it_is_answered(void **state)
+{
+	struct bench *b = *state;
+	char path[400];
+
+	call(b, RELEASES_FREEZE, NULL);
+	assert_int_equal(b->call.error.code, ERR_NONE);
+	assert_true(b->call.overview->freeze.is_on);
+	assert_true(is_there(freeze_file(b)));
+	restart(b);
+	assert_true(freeze_now(b)->is_on);
+	(void)snprintf(path, sizeof(path), "%s.new", freeze_file(b));
+	assert_int_equal(mkdir(path, 0755), 0);
+	call(b, RELEASES_THAW, NULL);
+	assert_int_equal(b->call.error.code, ERR_DISK);
+	assert_non_null(strstr(b->call.error.text, "until the next start"));
+	assert_int_equal(rmdir(path), 0);
+	call(b, RELEASES_THAW, NULL);
+	assert_int_equal(b->call.error.code, ERR_NONE);
+	restart(b);
+	assert_false(freeze_now(b)->is_on);
+}
+
+static void
+an_unreadable_freeze_is_one(void **state)
+{
+	static const char *const texts[] = { "", "{\"is_on\": tr", "[]",
+		"{\"reason\": \"storm\"}" };
+	struct bench *b = *state;
+
+	assert_false(freeze_now(b)->is_on);
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		write_file(freeze_file(b), texts[i], strlen(texts[i]));
+		restart(b);
+		assert_true(freeze_now(b)->is_on);
+		assert_non_null(strstr(freeze_now(b)->reason, "freeze.json"));
+		call(b, RELEASES_THAW, NULL);
+		assert_false(b->call.overview->freeze.is_on);
+		restart(b);
+		assert_false(freeze_now(b)->is_on);
+	}
+}
+
 /* ---- at random -------------------------------------------------------------------------- */
 
 static const struct part *
@@ -544,6 +770,16 @@ main(void)
 		    an_image_shown, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    a_plan_begins_nothing, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    what_is_not_read_is_no_proof, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    one_proof_for_all_who_ask, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    no_proof_of_a_mirror_that_stops, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    a_freeze_is_kept_when_it_is_answered, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    an_unreadable_freeze_is_one, setup, teardown),
 		cmocka_unit_test_setup_teardown(at_random, setup, teardown),
 	};
 

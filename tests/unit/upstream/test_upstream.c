@@ -13,6 +13,7 @@
 #include "common/metrics.h"
 #include "far.h"
 #include "rig.h"
+#include "upstream/links.h"
 
 static struct rig rig;
 static struct far *far;
@@ -54,15 +55,22 @@ answer(const char *reply)
 }
 
 static enum fetch_result
-pull(size_t endpoint)
+pull_from(size_t upstream, size_t endpoint)
 {
 	struct get g;
 
 	get_init(&g, &rig, FETCH_TAGS, "a", "");
+	g.upstream = upstream;
 	g.endpoint = endpoint;
 	(void)get_run(&g);
 	get_done(&g);
 	return g.result;
+}
+
+static enum fetch_result
+pull(size_t endpoint)
+{
+	return pull_from(0, endpoint);
 }
 
 static int64_t
@@ -123,6 +131,34 @@ look_at_as(size_t upstream, size_t endpoint, enum link_class class)
 
 	rig_run(&rig, look_here, &l);
 	return l;
+}
+
+struct verdict {
+	size_t upstream;
+	enum prewarm prewarm;
+	bool is_reached;
+	struct err why;
+};
+
+static void
+judge_here(void *arg)
+{
+	struct verdict *v = arg;
+	const struct config_upstream *u = &rig.config->upstreams[v->upstream];
+	struct err err;
+	int64_t at;
+
+	v->prewarm = upstreams_prewarm(rig.upstreams, u, &at, &err);
+	v->is_reached = upstreams_are_reached(rig.upstreams, u, &v->why);
+}
+
+static struct verdict
+judge(size_t upstream)
+{
+	struct verdict v = { .upstream = upstream };
+
+	rig_run(&rig, judge_here, &v);
+	return v;
 }
 
 static void
@@ -250,6 +286,35 @@ rate_limits(void **state)
 	}
 }
 
+/* Once a breaker's time has passed a release may try again; that alone does not
+ * make the upstream one that is reached. */
+static void
+nobody_is_reached_by_waiting(void **state)
+{
+	struct verdict v = judge(0);
+
+	(void)state;
+	assert_true(v.is_reached); /* untried */
+	answer("");
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(pull(0), FETCH_UNREACHABLE);
+		assert_int_equal(judge(0).is_reached, true); /* the other */
+	}
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(pull(1), FETCH_UNREACHABLE);
+	v = judge(0);
+	assert_int_equal(v.prewarm, PREWARM_DOWN);
+	assert_false(v.is_reached);
+	assert_non_null(strstr(v.why.text, label));
+	while (judge(0).prewarm == PREWARM_DOWN)
+		;
+	assert_int_equal(judge(0).prewarm, PREWARM_YES);
+	assert_false(judge(0).is_reached);
+	answer(OK);
+	assert_int_equal(pull(1), FETCH_DONE);
+	assert_true(judge(0).is_reached);
+}
+
 /* Below the floor (20) only pulls may spend, until the window has passed. */
 static void
 the_rest_is_for_pulls(void **state)
@@ -277,6 +342,9 @@ the_rest_is_for_pulls(void **state)
 		assert_int_equal(pull(0), FETCH_DONE);
 		l = look_at_as(0, 0, CLASS_PREWARM);
 		assert_int_equal(l.may, cases[i].may);
+		assert_int_equal(pull_from(1, 0), FETCH_DONE);
+		assert_int_equal(judge(1).prewarm,
+		    cases[i].may ? PREWARM_YES : PREWARM_LATER);
 		assert_int_equal(l.wait_ms > 0, !cases[i].may);
 		assert_true(look_at(0, 0).may);
 		assert_true(look_at_as(0, 1, CLASS_REFRESH).may);
@@ -389,6 +457,7 @@ main(void)
 		t(it_opens_and_says_why),
 		t(what_counts_as_a_failure),
 		t(rate_limits),
+		t(nobody_is_reached_by_waiting),
 		t(the_rest_is_for_pulls),
 		t(a_window_passes),
 		t(standings),
