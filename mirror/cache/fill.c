@@ -164,6 +164,14 @@ on_widen(void *arg)
 		spread(f);
 }
 
+/* The disk may fail a draft while its bytes still come. */
+static bool
+is_broken(const struct fill *f)
+{
+	return f->state > FILL_OPEN && f->state < FILL_HASH &&
+	    draft_state(f->draft) == DRAFT_BROKEN;
+}
+
 /* Hashing, and with it the comparison, went on. */
 static void
 on_draft(void *arg)
@@ -172,6 +180,8 @@ on_draft(void *arg)
 
 	if (f->rejected != NULL && f->stream != NULL)
 		fill_tell_comparison(f);
+	if (is_broken(f))
+		(void)fill_fail(f, draft_error(f->draft));
 	fill_run(f);
 }
 
