@@ -281,16 +281,15 @@ follower_finish(struct follower *f)
 	struct reader *r;
 
 	while ((r = TAILQ_FIRST(&f->readers)) != NULL) {
-		if (kind == NEWS_ENDED && r->has_begun &&
-		    r->stream == f->stream)
-			reader_end(r, READER_ENDED, NULL);
-		else if (kind == NEWS_ENDED && r->has_begun)
-			reader_cut(r); /* the comparison never reached it */
-		else if (kind == NEWS_FAILED)
+		if (kind == NEWS_FAILED)
 			reader_end(
 			    r, r->has_begun ? READER_CUT : READER_FAILED, err);
-		else
+		else if (!r->has_begun)
 			reader_end(r, READER_STORED, NULL);
+		else if (kind == NEWS_ENDED && r->stream == f->stream)
+			reader_end(r, READER_ENDED, NULL);
+		else
+			reader_cut(r); /* never compared with what is right */
 	}
 	follower_free(f);
 }
