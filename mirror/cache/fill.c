@@ -22,6 +22,7 @@
 #include "flight.h"
 
 #define EAR_MS 200
+#define TURN_MS 100       /* the rest before another upstream's turn */
 #define FILL_DRAFTS_MAX 4 /* drafts of one fill, one after the other */
 
 enum step { STEP_AGAIN, STEP_WAIT };
@@ -319,6 +320,8 @@ rest_or_fail(struct fill *f, uint64_t wait_ms)
 
 	if (now >= until)
 		return give_up(f);
+	if (wait_ms > TURN_MS && fill_has_new_source(f))
+		wait_ms = TURN_MS;
 	if (f->stream == NULL && f->attempt.is_barred && wait_ms > until - now)
 		return give_up(f);
 	if (wait_ms > until - now)
@@ -353,7 +356,10 @@ step_try(struct fill *f)
 static enum step
 step_rest(struct fill *f)
 {
-	return f->is_resting ? STEP_WAIT : fill_move(f, FILL_TRY);
+	if (f->is_resting)
+		return STEP_WAIT;
+	fill_turn(f);
+	return fill_move(f, FILL_TRY);
 }
 
 static const char *

@@ -1,7 +1,7 @@
 /*
  * fill_int.h - the inside of a fill, shared by fill.c (its states), lane.c (its
- * transfers), spread.c (what they ask for) and fill_tell.c (what its followers
- * are told).
+ * transfers), spread.c (what they ask for), fill_follow.c (who follows it) and
+ * fill_tell.c (what they are told).
  */
 #ifndef CACHE_FILL_INT_H
 #define CACHE_FILL_INT_H
@@ -42,7 +42,7 @@ struct validator {
 
 struct fill {
 	struct cache *cache;   /* borrowed; outlives us */
-	struct target target;  /* of who asked first */
+	struct target target;  /* of who asked first, or whose turn it is */
 	enum fill_state state; /* fill_move() only */
 	struct attempt attempt;
 	const struct config_endpoint *endpoint; /* asked now, or last */
@@ -78,6 +78,16 @@ struct fill {
 /* How long a first head is waited for: longer when a manifest named the blob,
  * since half of the clients then have nowhere else to go. */
 unsigned fill_patience_ms(const struct fill *);
+
+/* Off the list; no news any more. */
+void fill_leave(struct fill *, struct follower *);
+
+/* May a follower's upstream be asked that was not asked yet? */
+bool fill_has_new_source(const struct fill *);
+/* After a rest: the next of the followers' upstreams, if there is another. */
+void fill_turn(struct fill *);
+/* Time is up, and its upstream had a turn: its `last` says how that ended. */
+bool fill_has_tried_for(const struct fill *, const struct follower *);
 
 /* Runs the state's function, from the loop.  F may be gone then. */
 void fill_run(struct fill *);
