@@ -284,8 +284,9 @@ start_lane(struct fill *f, struct err *err)
 
 	if (!is_complete(f))
 		check(spread_next(f, &start, &end));
-	f->is_distrusting = upstream_is_distrusted(
-	    f->cache->upstreams, f->target.upstream, f->endpoint);
+	f->is_distrusting = (f->is_distrusting && !fill_is_empty(f)) ||
+	    upstream_is_distrusted(
+		f->cache->upstreams, f->target.upstream, f->endpoint);
 	f->endpoints_used |= bit_of(f, f->endpoint);
 	return lane_start(&f->lanes[0], start, end, err);
 }
@@ -408,6 +409,7 @@ start_over(struct fill *f, const struct err *why)
 	f->draft = next;
 	f->n_drafts++;
 	f->endpoints_used = 0;
+	f->is_distrusting = false;
 	f->validator = (struct validator){ .etag = "" };
 	f->expected_size = f->named_size;
 	stream_unref(f->stream);

@@ -58,7 +58,8 @@ struct fill {
 	uint64_t endpoints_used; /* of this draft: a bit each */
 	struct stream *stream;   /* counted; NULL until the size is known */
 	TAILQ_HEAD(, follower) followers;
-	bool is_distrusting; /* of the endpoint that is asked: hold back all */
+	bool
+	    is_distrusting; /* of who sent, or sends, its bytes: hold back all */
 	bool is_verified;
 	bool has_had_client;
 	bool is_abandoned;         /* by releases, and no client ever came */

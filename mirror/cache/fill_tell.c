@@ -42,6 +42,8 @@ show_ahead(struct fill *f, uint64_t from, uint64_t to)
 {
 	uint64_t start, end, at = from / DRAFT_CHUNK * DRAFT_CHUNK;
 
+	if (f->is_distrusting)
+		return;
 	for (; at < to && draft_gap(f->draft, at, &start, &end); at = end)
 		stream_show(f->stream, at, start);
 	if (at < to)
