@@ -135,6 +135,7 @@ on_child(struct waiter *w, struct answer *answer, bool has_joined)
 
 	(void)has_joined;
 	a->from_child = answer_ref(answer);
+	a->unwritten = w->unwritten;
 	ask_run(a);
 }
 
@@ -144,9 +145,11 @@ on_put(struct store_put *put)
 	struct ask *a = container_of(put, struct ask, put);
 
 	a->is_writing = false;
-	if (put->status != 0)
+	if (put->status != 0) {
+		a->unwritten = put->error;
 		log_warn("manifest not stored",
 		    LOG_DIGEST("digest", &put->digest), LOG_ERR(&put->error));
+	}
 	ask_run(a);
 }
 
@@ -156,9 +159,11 @@ on_committed(void *arg, const struct err *err)
 	struct ask *a = arg;
 
 	a->is_writing = false;
-	if (err != NULL)
+	if (err != NULL) {
+		a->unwritten = *err;
 		log_warn("index rows not written",
 		    LOG_Z("scope", a->target.scope), LOG_ERR(err));
+	}
 	ask_run(a);
 }
 
@@ -241,7 +246,7 @@ step_commit(struct ask *a)
 {
 	if (a->is_writing)
 		return ASK_WAIT;
-	if (a->answer == NULL) {
+	if (a->pending != NULL || a->answer == NULL) {
 		ask_answer(a, a->pending);
 		a->pending = NULL;
 	}
@@ -330,11 +335,25 @@ ask_wait_child(struct ask *a, const struct digest *manifest)
 	return ASK_AGAIN;
 }
 
+/* To all who wait, or to those who do not want it stored. */
+static void
+tell(struct ask *a, struct answer *answer, bool is_over)
+{
+	struct waiter *w, *next;
+
+	for (w = TAILQ_FIRST(&a->waiters); w != NULL; w = next) {
+		next = TAILQ_NEXT(w, link);
+		if (w->wants_stored && !is_over)
+			continue;
+		TAILQ_REMOVE(&a->waiters, w, link);
+		w->unwritten = a->unwritten;
+		w->on_answer(w, answer, w->has_joined);
+	}
+}
+
 void
 ask_answer(struct ask *a, struct answer *answer)
 {
-	struct waiter *w;
-
 	if (answer == NULL)
 		answer = answer_no_memory();
 	if (a->answer != NULL) { /* stale was told; who comes now gets this */
@@ -344,10 +363,7 @@ ask_answer(struct ask *a, struct answer *answer)
 	}
 	a->answer = answer;
 	timer_stop(&a->patience);
-	while ((w = TAILQ_FIRST(&a->waiters)) != NULL) {
-		TAILQ_REMOVE(&a->waiters, w, link);
-		w->on_answer(w, answer, w->has_joined);
-	}
+	tell(a, answer, false);
 }
 
 enum ask_step
@@ -460,7 +476,7 @@ ask_start(struct cache *c, enum ask_kind kind, const struct target *target,
 struct answer *
 ask_wait(struct ask *a, struct waiter *w)
 {
-	if (a->answer != NULL)
+	if (a->answer != NULL && !w->wants_stored)
 		return a->answer;
 	TAILQ_INSERT_TAIL(&a->waiters, w, link);
 	if (w->class < a->gather.spec.class && a->state == ASK_FETCH)
@@ -473,8 +489,9 @@ ask_free(struct ask *a)
 {
 	struct cache *c = a->cache;
 
-	check(TAILQ_EMPTY(&a->waiters) && !a->is_writing);
+	check(a->answer != NULL && !a->is_writing);
 	(void)map_take(c->asks, a->key.bytes, a->key.n);
+	tell(a, a->answer, true);
 	gather_stop(&a->gather);
 	timer_stop(&a->patience);
 	timer_stop(&a->run_timer);

@@ -624,7 +624,7 @@ step_hash(struct fill *f)
 		return start_over(f, &f->error);
 	}
 	f->is_verified = true;
-	fill_tell_end(f, NEWS_ENDED, NULL);
+	fill_tell_verified(f);
 	batch = index_batch_new();
 	if (batch == NULL)
 		return fill_fail(f,
@@ -762,7 +762,10 @@ fill_free(struct fill *f)
 	if (f->state == FILL_FAILED)
 		report_failure(f);
 	close_drafts(f);
-	fill_tell_failed(f);
+	if (f->state == FILL_DONE)
+		fill_tell_kept(f);
+	else
+		fill_tell_failed(f);
 	stream_unref(f->stream);
 	timer_stop(&f->timer);
 	timer_stop(&f->soon);

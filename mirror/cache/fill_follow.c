@@ -245,7 +245,7 @@ fill_follow(struct fill *f, struct follower *o, bool has_joined)
 		if (f->lanes[i].fetch != NULL)
 			fetch_set_class(f->lanes[i].fetch, CLASS_PULL);
 	f->has_had_client |= o->port != NULL;
-	if (f->is_verified)
+	if (f->is_verified && o->port != NULL)
 		follower_end(o, NEWS_ENDED, NULL);
 	else
 		join(f, o);

@@ -58,8 +58,7 @@ struct fill {
 	uint64_t endpoints_used; /* of this draft: a bit each */
 	struct stream *stream;   /* counted; NULL until the size is known */
 	TAILQ_HEAD(, follower) followers;
-	bool
-	    is_distrusting; /* of who sent, or sends, its bytes: hold back all */
+	bool is_distrusting; /* of who sent any of it: hold back all */
 	bool is_verified;
 	bool has_had_client;
 	bool is_abandoned;         /* by releases, and no client ever came */
@@ -119,7 +118,9 @@ void fill_tell_halt(struct fill *);
  * says is not said of another's: who only joined, and has seen no byte yet,
  * gets a fill of its own. */
 void fill_tell_failed(struct fill *);
-/* The last news, to all. */
-void fill_tell_end(struct fill *, enum news_kind, const struct err *err);
+/* The last news: to readers once it is verified, to who wants it in the store
+ * once it is there. */
+void fill_tell_verified(struct fill *);
+void fill_tell_kept(struct fill *);
 
 #endif

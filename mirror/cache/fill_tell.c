@@ -91,15 +91,30 @@ fill_tell_stream(struct fill *f, struct err *err)
 	return 0;
 }
 
-void
-fill_tell_end(struct fill *f, enum news_kind kind, const struct err *err)
+static void
+tell_ended(struct fill *f, struct follower *o)
 {
-	struct follower *o;
+	fill_leave(f, o);
+	follower_end(o, NEWS_ENDED, NULL);
+}
 
-	while ((o = TAILQ_FIRST(&f->followers)) != NULL) {
-		fill_leave(f, o);
-		follower_end(o, kind, err);
+void
+fill_tell_verified(struct fill *f)
+{
+	struct follower *o, *next;
+
+	for (o = TAILQ_FIRST(&f->followers); o != NULL; o = next) {
+		next = TAILQ_NEXT(o, link);
+		if (o->port != NULL)
+			tell_ended(f, o);
 	}
+}
+
+void
+fill_tell_kept(struct fill *f)
+{
+	while (!TAILQ_EMPTY(&f->followers))
+		tell_ended(f, TAILQ_FIRST(&f->followers));
 }
 
 void
@@ -118,7 +133,8 @@ fill_tell_failed(struct fill *f)
 
 	while ((o = TAILQ_FIRST(&f->followers)) != NULL) {
 		fill_leave(f, o);
-		if (f->has_streamed || f->error.code == ERR_CANCELLED ||
+		if (f->has_streamed || f->is_verified ||
+		    f->error.code == ERR_CANCELLED ||
 		    strcmp(o->target.scope, f->target.scope) == 0)
 			follower_end(o, NEWS_FAILED, &f->error);
 		else if (fill_has_tried_for(f, o))
