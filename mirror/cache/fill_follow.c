@@ -235,6 +235,7 @@ fill_follow(struct fill *f, struct follower *o, bool has_joined)
 	o->has_joined_fill = has_joined;
 	o->last.error.code = ERR_NONE;
 	if (f->named_size == 0 && f->expected_size == 0 &&
+	    fill_n_running(f) == 0 &&
 	    strcmp(o->target.scope, f->target.scope) == 0)
 		f->named_size = f->expected_size = o->expected_size;
 	f->is_abandoned = false;

@@ -137,7 +137,8 @@ on_bytes(void *arg, const void *bytes, size_t n, struct err *err)
 	struct fill *f = l->fill;
 	uint64_t had = l->had, from = l->at;
 
-	if (f->expected_size != 0 && n > f->expected_size - l->at)
+	if (f->expected_size != 0 &&
+	    (l->at > f->expected_size || n > f->expected_size - l->at))
 		return err_set(err, ERR_UPSTREAM_BROKEN,
 		    "%s sends more than the blob's %llu bytes",
 		    f->endpoint->name, (unsigned long long)f->expected_size);
