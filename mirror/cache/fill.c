@@ -262,6 +262,8 @@ step_open(struct fill *f)
 	f->is_resuming = draft_was_resumed(f->draft);
 	if (f->expected_size != 0)
 		draft_set_size(f->draft, f->expected_size);
+	else if (f->is_resuming)
+		f->expected_size = draft_size(f->draft);
 	if (!is_complete(f) || !is_member(f))
 		return fill_move(f, FILL_TRY);
 	if (fill_tell_stream(f, &err) != 0)
