@@ -334,10 +334,26 @@ rest_or_fail(struct fill *f, uint64_t wait_ms)
 	return fill_move(f, FILL_REST);
 }
 
+/* Others may have been silent until there was no time left: each endpoint is
+ * asked once all the same. */
+static bool
+has_time(struct fill *f)
+{
+	uint64_t now = now_ms(f);
+
+	if (f->stream != NULL || now < f->patient_until_ms)
+		return true;
+	if (f->endpoints_late & bit_of(f, f->endpoint))
+		return false;
+	f->endpoints_late |= bit_of(f, f->endpoint);
+	f->patient_until_ms = now + ASK_PATIENCE_MS;
+	return true;
+}
+
 static enum step
 step_try(struct fill *f)
 {
-	uint64_t wait_ms = 0, now = now_ms(f);
+	uint64_t wait_ms = 0;
 	struct err err;
 
 	f->attempt.class = fill_class(f);
@@ -349,10 +365,12 @@ step_try(struct fill *f)
 	case ATTEMPT_OVER:
 		return give_up(f);
 	}
+	if (!has_time(f))
+		return give_up(f);
 	if (start_lane(f, &err) != 0)
 		return fill_fail(f, &err);
-	if (f->stream == NULL && f->patient_until_ms > now)
-		timer_set(&f->timer, f->patient_until_ms - now);
+	if (f->stream == NULL)
+		timer_set(&f->timer, f->patient_until_ms - now_ms(f));
 	return fill_move(f, FILL_HEAD);
 }
 
@@ -530,6 +548,21 @@ end_lane(struct fill *f, struct lane *l)
 }
 
 static enum step
+head_is_late(struct fill *f)
+{
+	struct err err;
+
+	(void)err_set(&err, ERR_TIMED_OUT,
+	    "%s: no answer from %s in time; try again", f->target.scope,
+	    f->endpoint->name);
+	if (f->stream != NULL)
+		return fill_fail(f, &err);
+	close_lanes(f);
+	attempt_failed(&f->attempt, f->endpoint, FETCH_UNREACHABLE, &err);
+	return fill_move(f, FILL_TRY);
+}
+
+static enum step
 step_head(struct fill *f)
 {
 	struct lane *l = &f->lanes[0];
@@ -540,12 +573,8 @@ step_head(struct fill *f)
 		return end_lane(f, l) == END_MOVED ? STEP_AGAIN
 						   : fill_move(f, FILL_TRY);
 	}
-	if (l->state == LANE_ASKED && now_ms(f) >= deadline_ms(f)) {
-		(void)err_set(&err, ERR_TIMED_OUT,
-		    "%s: no answer from %s in time; try again", f->target.scope,
-		    f->endpoint->name);
-		return fill_fail(f, &err);
-	}
+	if (l->state == LANE_ASKED && now_ms(f) >= deadline_ms(f))
+		return head_is_late(f);
 	if (l->state == LANE_ASKED)
 		return STEP_WAIT;
 	timer_stop(&f->timer);

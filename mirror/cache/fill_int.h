@@ -56,6 +56,7 @@ struct fill {
 	unsigned n_drafts;
 	bool has_streamed;       /* readers may have been sent bytes */
 	uint64_t endpoints_used; /* of this draft: a bit each */
+	uint64_t endpoints_late; /* asked when time was up already */
 	struct stream *stream;   /* counted; NULL until the size is known */
 	TAILQ_HEAD(, follower) followers;
 	bool is_distrusting; /* of who sent any of it: hold back all */
