@@ -467,8 +467,10 @@ enum lane_end { END_WELL, END_BADLY, END_MOVED };
 static enum lane_end
 end_badly(struct fill *f, const struct lane *l)
 {
-	if (l->had >= DRAFT_CHUNK) /* who brought us on may */
+	if (l->had >= DRAFT_CHUNK) { /* who brought us on may */
 		attempt_progressed(&f->attempt);
+		timer_set(&f->widen, WIDEN_MS);
+	}
 	spread_note(f, l, false);
 	return END_BADLY;
 }

@@ -20,6 +20,7 @@
 
 #define VALIDATOR_MAX 255
 #define FILL_LANES_MAX 16 /* as `segments` */
+#define WIDEN_MS 20       /* until another lane may join */
 
 enum fill_state {
 	FILL_OPEN,

@@ -12,8 +12,6 @@
 #include "common/metrics.h"
 #include "fill_int.h"
 
-#define WIDEN_MS 20
-
 /* ---- heads --------------------------------------------------------------- */
 
 static int
