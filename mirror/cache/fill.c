@@ -195,13 +195,13 @@ on_timer(void *arg)
 	fill_run(f);
 }
 
-/* A head came, or the cache is closing; the disk's part ends by itself. */
+/* A head came, or the cache is closing; what is being kept ends by itself. */
 static void
 on_soon(void *arg)
 {
 	struct fill *f = arg;
 
-	if ((f->cache->is_closing || f->is_abandoned) && f->state < FILL_HASH) {
+	if ((f->cache->is_closing || f->is_abandoned) && f->state < FILL_KEEP) {
 		(void)err_set(&f->error, ERR_CANCELLED,
 		    "the mirror is stopping; ask again");
 		(void)fill_fail(f, &f->error);
@@ -350,15 +350,28 @@ has_time(struct fill *f)
 	return true;
 }
 
+/* What one can't do, another may. */
+static void
+take_endpoint(struct fill *f, const struct config_endpoint *e)
+{
+	if (e != f->endpoint) {
+		f->is_single = false;
+		f->n_lanes_max = FILL_LANES_MAX;
+	}
+	f->endpoint = e;
+}
+
 static enum step
 step_try(struct fill *f)
 {
+	const struct config_endpoint *endpoint;
 	uint64_t wait_ms = 0;
 	struct err err;
 
 	f->attempt.class = fill_class(f);
-	switch (attempt_next(&f->attempt, &f->endpoint, &wait_ms)) {
+	switch (attempt_next(&f->attempt, &endpoint, &wait_ms)) {
 	case ATTEMPT_GO:
+		take_endpoint(f, endpoint);
 		break;
 	case ATTEMPT_WAIT:
 		return rest_or_fail(f, wait_ms);

@@ -195,8 +195,6 @@ fill_turn(struct fill *f)
 	f->endpoint = NULL;
 	f->endpoints_used = 0;
 	f->validator = (struct validator){ .etag = "" };
-	f->is_single = false;
-	f->n_lanes_max = FILL_LANES_MAX;
 	f->named_size = f->expected_size = o->expected_size;
 	if (f->expected_size == 0 && !fill_is_empty(f))
 		f->expected_size = draft_size(f->draft);

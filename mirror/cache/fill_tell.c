@@ -84,6 +84,7 @@ fill_tell_stream(struct fill *f, struct err *err)
 	if (f->stream == NULL)
 		return err_set(err, ERR_NO_MEMORY,
 		    "no memory for the readers of a blob; try again");
+	f->progress_ms = loop_now_ms(f->cache->origin);
 	TAILQ_FOREACH (o, &f->followers, link)
 		follower_stream(o, f->stream, o->has_joined_fill);
 	show_ahead(f, 0, size);

@@ -40,6 +40,7 @@ check_validator(struct lane *l, const struct fetch_head *head, struct err *err)
 		return 0;
 	memcpy(v->etag, head->etag.p, head->etag.n);
 	v->etag[head->etag.n] = '\0';
+	v->is_useless = v->is_useless && v->from == l->fill->endpoint;
 	v->from = l->fill->endpoint;
 	return 0;
 }

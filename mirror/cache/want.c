@@ -166,7 +166,7 @@ want_close(struct want *w)
 	struct fill *fill = w != NULL ? fill_of(w) : NULL;
 
 	if (w != NULL)
-		w->is_closed = true;
+		w->is_closed = w->follower.is_closed = true;
 	if (fill != NULL) {
 		fill_unfollow(fill, &w->follower);
 		want_free(w);
