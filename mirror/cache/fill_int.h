@@ -1,7 +1,7 @@
 /*
- * fill_int.h - the inside of a fill, shared by fill.c (its states), lane.c (its
- * transfers), spread.c (what they ask for), fill_follow.c (who follows it) and
- * fill_tell.c (what they are told).
+ * fill_int.h - the inside of a fill, shared by fill.c (its states), lane.c and
+ * lane_end.c (its transfers), spread.c (what they ask for), fill_follow.c (who
+ * follows it) and fill_tell.c (what they are told).
  */
 #ifndef CACHE_FILL_INT_H
 #define CACHE_FILL_INT_H
@@ -90,6 +90,21 @@ bool fill_has_new_source(const struct fill *);
 void fill_turn(struct fill *);
 /* Time is up, and its upstream had a turn: its `last` says how that ended. */
 bool fill_has_tried_for(const struct fill *, const struct follower *);
+
+/* The state was another one, and is to be run, or is to be waited in. */
+enum fill_step { STEP_AGAIN, STEP_WAIT };
+
+enum fill_step fill_move(struct fill *, enum fill_state to);
+enum fill_step fill_fail(struct fill *, const struct err *why);
+/* Another draft from zero; readers of this one stop, and go on from the next as
+ * far as both have the same. */
+enum fill_step fill_start_over(struct fill *, const struct err *why);
+void fill_close_lanes(struct fill *);
+
+/* MOVED: the fill is in another state now. */
+enum lane_end { END_WELL, END_BADLY, END_MOVED };
+/* Closes L, whose transfer has ended. */
+enum lane_end fill_end_lane(struct fill *, struct lane *l);
 
 /* Runs the state's function, from the loop.  F may be gone then. */
 void fill_run(struct fill *);
