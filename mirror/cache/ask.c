@@ -135,6 +135,7 @@ on_child(struct waiter *w, struct answer *answer, bool has_joined)
 
 	(void)has_joined;
 	a->from_child = answer_ref(answer);
+	a->unwritten = w->unwritten;
 	ask_run(a);
 }
 
@@ -144,9 +145,11 @@ on_put(struct store_put *put)
 	struct ask *a = container_of(put, struct ask, put);
 
 	a->is_writing = false;
-	if (put->status != 0)
+	if (put->status != 0) {
+		a->unwritten = put->error;
 		log_warn("manifest not stored",
 		    LOG_DIGEST("digest", &put->digest), LOG_ERR(&put->error));
+	}
 	ask_run(a);
 }
 
@@ -156,9 +159,11 @@ on_committed(void *arg, const struct err *err)
 	struct ask *a = arg;
 
 	a->is_writing = false;
-	if (err != NULL)
+	if (err != NULL) {
+		a->unwritten = *err;
 		log_warn("index rows not written",
 		    LOG_Z("scope", a->target.scope), LOG_ERR(err));
+	}
 	ask_run(a);
 }
 
@@ -167,11 +172,28 @@ too_late(const struct ask *a)
 {
 	struct answer *answer = answer_new();
 
-	if (answer != NULL)
-		(void)err_set(&answer->error, ERR_TIMED_OUT,
-		    "%s: no answer from the upstream within %d s; try again",
-		    a->target.scope, ANSWER_PATIENCE_MS / 1000);
+	if (answer == NULL)
+		return answer_no_memory();
+	(void)err_set(&answer->error, ERR_TIMED_OUT,
+	    "%s: no answer from the upstream within %d s; try again",
+	    a->target.scope, ANSWER_PATIENCE_MS / 1000);
 	return answer;
+}
+
+/* To all who wait, or to those who do not want it stored. */
+static void
+tell(struct ask *a, struct answer *answer, bool is_over)
+{
+	struct waiter *w, *next;
+
+	for (w = TAILQ_FIRST(&a->waiters); w != NULL; w = next) {
+		next = TAILQ_NEXT(w, link);
+		if (w->wants_stored && !is_over)
+			continue;
+		TAILQ_REMOVE(&a->waiters, w, link);
+		w->unwritten = a->unwritten;
+		w->on_answer(w, answer, w->has_joined);
+	}
 }
 
 /* The ask goes on, for whoever comes back. */
@@ -184,7 +206,13 @@ on_patience(void *arg)
 	if (a->answer != NULL)
 		return;
 	answer = kinds[a->kind].stale(a);
-	ask_answer(a, answer != NULL ? answer : too_late(a));
+	if (answer != NULL) {
+		ask_answer(a, answer);
+		return;
+	}
+	answer = too_late(a);
+	tell(a, answer, false);
+	answer_unref(answer);
 }
 
 static enum ask_step ask_stop(struct ask *);
@@ -241,7 +269,7 @@ step_commit(struct ask *a)
 {
 	if (a->is_writing)
 		return ASK_WAIT;
-	if (a->answer == NULL) {
+	if (a->pending != NULL || a->answer == NULL) {
 		ask_answer(a, a->pending);
 		a->pending = NULL;
 	}
@@ -310,15 +338,35 @@ ask_upstream(struct ask *a, enum fetch_target what, bool is_head,
 	return ASK_WAIT;
 }
 
+/* What the child asks for; target_done() it. */
+static void
+child_target(
+    const struct ask *a, const struct digest *manifest, struct target *target)
+{
+	target_copy(target, &a->target);
+	target->tag[0] = '\0';
+	target->digest = *manifest;
+}
+
+static struct ask *
+find_child(const struct ask *a)
+{
+	struct target target;
+	struct cache_key key;
+
+	child_target(a, &a->digest, &target);
+	cache_key(&key, ASK_MANIFEST, &target);
+	target_done(&target);
+	return map_find(a->cache->asks, key.bytes, key.n);
+}
+
 enum ask_step
 ask_wait_child(struct ask *a, const struct digest *manifest)
 {
 	struct target target;
 	struct answer *now;
 
-	target_copy(&target, &a->target);
-	target.tag[0] = '\0';
-	target.digest = *manifest;
+	child_target(a, manifest, &target);
 	a->child.on_answer = on_child;
 	a->child.class = waiting_class(a);
 	ask_move(a, ASK_CHILD);
@@ -333,8 +381,6 @@ ask_wait_child(struct ask *a, const struct digest *manifest)
 void
 ask_answer(struct ask *a, struct answer *answer)
 {
-	struct waiter *w;
-
 	if (answer == NULL)
 		answer = answer_no_memory();
 	if (a->answer != NULL) { /* stale was told; who comes now gets this */
@@ -344,10 +390,7 @@ ask_answer(struct ask *a, struct answer *answer)
 	}
 	a->answer = answer;
 	timer_stop(&a->patience);
-	while ((w = TAILQ_FIRST(&a->waiters)) != NULL) {
-		TAILQ_REMOVE(&a->waiters, w, link);
-		w->on_answer(w, answer, w->has_joined);
-	}
+	tell(a, answer, false);
 }
 
 enum ask_step
@@ -457,14 +500,34 @@ ask_start(struct cache *c, enum ask_kind kind, const struct target *target,
 	return a;
 }
 
+/* Who waits now may go before who waited so far. */
+static void
+ask_raise(struct ask *a)
+{
+	bool is_gathering = a->state == ASK_RESOLVE || a->state == ASK_FETCH;
+	enum link_class class = class_of(a, a->gather.spec.is_head);
+	struct ask *child;
+
+	if (is_gathering && class < a->gather.spec.class)
+		gather_set_class(&a->gather, class);
+	if (a->state != ASK_CHILD || waiting_class(a) >= a->child.class)
+		return;
+	a->child.class = waiting_class(a);
+	child = find_child(a);
+	if (child != NULL)
+		ask_raise(child);
+}
+
 struct answer *
 ask_wait(struct ask *a, struct waiter *w)
 {
-	if (a->answer != NULL)
+	if (a->answer != NULL && !w->wants_stored)
 		return a->answer;
 	TAILQ_INSERT_TAIL(&a->waiters, w, link);
-	if (w->class < a->gather.spec.class && a->state == ASK_FETCH)
-		gather_set_class(&a->gather, w->class);
+	ask_raise(a);
+	if (a->answer == NULL && a->state != ASK_BEGIN &&
+	    !timer_is_set(&a->patience)) /* who waited before was told */
+		timer_set(&a->patience, ANSWER_PATIENCE_MS);
 	return NULL;
 }
 
@@ -473,8 +536,9 @@ ask_free(struct ask *a)
 {
 	struct cache *c = a->cache;
 
-	check(TAILQ_EMPTY(&a->waiters) && !a->is_writing);
+	check(a->answer != NULL && !a->is_writing);
 	(void)map_take(c->asks, a->key.bytes, a->key.n);
+	tell(a, a->answer, true);
 	gather_stop(&a->gather);
 	timer_stop(&a->patience);
 	timer_stop(&a->run_timer);

@@ -15,8 +15,9 @@
  *
  * A manifest's answer is given when its rows are written: by then the blobs
  * that it names belong to the repository.  All others are given as soon as they
- * are right, and whoever comes in COMMIT gets them at once.  An ask goes on
- * when nobody waits any more.  It frees itself.  Threads: origin loop only.
+ * are right, and whoever comes in COMMIT gets them at once; but who wants them
+ * stored hears nothing before the end.  An ask goes on when nobody waits any
+ * more.  It frees itself.  Threads: origin loop only.
  */
 #ifndef CACHE_ASK_H
 #define CACHE_ASK_H
@@ -40,7 +41,9 @@ struct waiter {
 	/* The answer is borrowed. */
 	void (*on_answer)(struct waiter *, struct answer *, bool has_joined);
 	bool has_joined;
+	bool wants_stored;     /* no answer before all is written */
 	enum link_class class; /* why it waits; PREWARM for releases */
+	struct err unwritten;  /* with the answer: why it could not be */
 };
 
 enum ask_state {
@@ -75,15 +78,16 @@ struct ask {
 	struct answer *from_child; /* counted */
 	struct list_pages *pages;  /* lists: owned */
 	unsigned n_pages;
-	bool is_fallback; /* REFERRERS: reading the tag, not the API */
-	bool is_writing;  /* a commit is under way */
+	bool is_fallback;     /* REFERRERS: reading the tag, not the API */
+	bool is_writing;      /* a commit is under way */
+	struct err unwritten; /* why one failed, this ask's or its child's */
 	struct store_put put;
 };
 
 /* Starts it; answers come to the waiters. NULL: no memory. */
 struct ask *ask_start(
     struct cache *, enum ask_kind, const struct target *, struct err *err);
-/* The answer, if it is there already (borrowed), else NULL and W waits. */
+/* The answer, if W may have it already (borrowed), else NULL and W waits. */
 struct answer *ask_wait(struct ask *, struct waiter *w);
 /* It ends soon, without what it was for. */
 void ask_cancel(struct ask *);

@@ -34,10 +34,12 @@ n_endpoints(const struct attempt *a)
 	return n < ATTEMPT_ENDPOINTS_MAX ? n : ATTEMPT_ENDPOINTS_MAX;
 }
 
-static uint64_t
-bit_of(const struct attempt *a, const struct config_endpoint *e)
+uint64_t
+attempt_bit(const struct attempt *a, const struct config_endpoint *e)
 {
-	return 1ull << (e - a->upstream->endpoints);
+	size_t i = (size_t)(e - a->upstream->endpoints);
+
+	return i < ATTEMPT_ENDPOINTS_MAX ? 1ull << i : 0;
 }
 
 /* 100, 200, 400 ... 5000 ms, half of it by chance. */
@@ -76,15 +78,15 @@ attempt_next(struct attempt *a, const struct config_endpoint **endpoint,
 	for (i = 0; i < n; i++) {
 		const struct config_endpoint *e = &a->upstream->endpoints[i];
 
-		if (closed & bit_of(a, e))
+		if (closed & attempt_bit(a, e))
 			continue;
 		n_open++;
-		if (a->tried & bit_of(a, e))
+		if (a->tried & attempt_bit(a, e))
 			continue;
 		if (!may_cross(a, e))
 			ms = LINK_CLOSED_MS;
 		else if (may_try(a, e, &ms)) {
-			a->tried |= bit_of(a, e);
+			a->tried |= attempt_bit(a, e);
 			*endpoint = e;
 			return ATTEMPT_GO;
 		}
@@ -135,7 +137,7 @@ attempt_failed(struct attempt *a, const struct config_endpoint *e,
 		if (o == e ||
 		    (o->url != NULL && e->url != NULL &&
 			strcmp(o->url, e->url) == 0))
-			a->refused |= bit_of(a, o);
+			a->refused |= attempt_bit(a, o);
 	}
 }
 
@@ -144,7 +146,7 @@ attempt_exclude(
     struct attempt *a, const struct config_endpoint *e, const struct err *why)
 {
 	note_why(a, FETCH_BROKEN, why);
-	a->excluded |= bit_of(a, e);
+	a->excluded |= attempt_bit(a, e);
 	if (why->code == ERR_DIGEST_MISMATCH)
 		upstream_distrust(a->upstreams, a->upstream, e);
 }

@@ -38,6 +38,9 @@ struct attempt {
 void attempt_init(
     struct attempt *, struct upstreams *, const struct config_upstream *);
 
+/* An endpoint's own; 0 of one that is never tried. */
+uint64_t attempt_bit(const struct attempt *, const struct config_endpoint *);
+
 enum attempt_next { ATTEMPT_GO, ATTEMPT_WAIT, ATTEMPT_OVER };
 
 /* GO: ask *endpoint now.  WAIT: look again in *wait_ms.  OVER: nobody is left

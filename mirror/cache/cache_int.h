@@ -28,9 +28,8 @@
 #define ABSENT_MS 10000      /* how long an upstream's 404 is remembered */
 #define RECHECK_MS 30000     /* after a background check that failed */
 #define ASK_PATIENCE_MS 8000 /* new tries of an ask begin within this */
-#define FILL_PATIENCE_MS                                                       \
-	25000 /* the same of a blob whose manifest we served     \
-			     */
+/* The same of a blob whose manifest we served. */
+#define FILL_PATIENCE_MS 25000
 #define FILL_PREWARM_PATIENCE_MS (5u * 60 * 1000)
 #define FILL_STALL_MS 60000 /* no new byte for this long: give up */
 

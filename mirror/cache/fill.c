@@ -22,18 +22,17 @@
 #include "flight.h"
 
 #define EAR_MS 200
+#define TURN_MS 100       /* the rest before another upstream's turn */
 #define FILL_DRAFTS_MAX 4 /* drafts of one fill, one after the other */
 
-enum step { STEP_AGAIN, STEP_WAIT };
-
-static enum step step_open(struct fill *);
-static enum step step_try(struct fill *);
-static enum step step_head(struct fill *);
-static enum step step_body(struct fill *);
-static enum step step_rest(struct fill *);
-static enum step step_hash(struct fill *);
-static enum step step_keep(struct fill *);
-static enum step step_end(struct fill *);
+static enum fill_step step_open(struct fill *);
+static enum fill_step step_try(struct fill *);
+static enum fill_step step_head(struct fill *);
+static enum fill_step step_body(struct fill *);
+static enum fill_step step_rest(struct fill *);
+static enum fill_step step_hash(struct fill *);
+static enum fill_step step_keep(struct fill *);
+static enum fill_step step_end(struct fill *);
 static struct draft *fill_open_draft(
     struct fill *, unsigned copy, struct err *err);
 
@@ -41,7 +40,7 @@ static struct draft *fill_open_draft(
 #define TO(s) (1u << FILL_##s)
 static const struct {
 	const char *name;
-	enum step (*step)(struct fill *);
+	enum fill_step (*step)(struct fill *);
 	unsigned next;
 } states[] = {
 	[FILL_OPEN]   = { "open",   step_open,   TO(TRY) | TO(HASH) | TO(FAILED) },
@@ -68,7 +67,7 @@ fill_check(const struct fill *f)
 	check(!f->is_verified || f->state >= FILL_HASH);
 }
 
-static enum step
+enum fill_step
 fill_move(struct fill *f, enum fill_state to)
 {
 	check(states[f->state].next & (1u << to));
@@ -96,8 +95,8 @@ now_ms(const struct fill *f)
 	return loop_now_ms(f->cache->origin);
 }
 
-static void
-close_lanes(struct fill *f)
+void
+fill_close_lanes(struct fill *f)
 {
 	timer_stop(&f->ear);
 	timer_stop(&f->widen);
@@ -105,11 +104,11 @@ close_lanes(struct fill *f)
 		lane_close(&f->lanes[i]);
 }
 
-static enum step
+enum fill_step
 fill_fail(struct fill *f, const struct err *why)
 {
 	f->error = *why;
-	close_lanes(f);
+	fill_close_lanes(f);
 	return fill_move(f, FILL_FAILED);
 }
 
@@ -164,6 +163,14 @@ on_widen(void *arg)
 		spread(f);
 }
 
+/* The disk may fail a draft while its bytes still come. */
+static bool
+is_broken(const struct fill *f)
+{
+	return f->state > FILL_OPEN && f->state < FILL_HASH &&
+	    draft_state(f->draft) == DRAFT_BROKEN;
+}
+
 /* Hashing, and with it the comparison, went on. */
 static void
 on_draft(void *arg)
@@ -172,6 +179,8 @@ on_draft(void *arg)
 
 	if (f->rejected != NULL && f->stream != NULL)
 		fill_tell_comparison(f);
+	if (is_broken(f))
+		(void)fill_fail(f, draft_error(f->draft));
 	fill_run(f);
 }
 
@@ -184,13 +193,13 @@ on_timer(void *arg)
 	fill_run(f);
 }
 
-/* A head came, or the cache is closing; the disk's part ends by itself. */
+/* A head came, or the cache is closing; what is being kept ends by itself. */
 static void
 on_soon(void *arg)
 {
 	struct fill *f = arg;
 
-	if ((f->cache->is_closing || f->is_abandoned) && f->state < FILL_HASH) {
+	if ((f->cache->is_closing || f->is_abandoned) && f->state < FILL_KEEP) {
 		(void)err_set(&f->error, ERR_CANCELLED,
 		    "the mirror is stopping; ask again");
 		(void)fill_fail(f, &f->error);
@@ -237,7 +246,7 @@ fill_n_running(const struct fill *f)
 	return n;
 }
 
-static enum step
+static enum fill_step
 step_open(struct fill *f)
 {
 	struct err err;
@@ -251,17 +260,13 @@ step_open(struct fill *f)
 	f->is_resuming = draft_was_resumed(f->draft);
 	if (f->expected_size != 0)
 		draft_set_size(f->draft, f->expected_size);
+	else if (f->is_resuming)
+		f->expected_size = draft_size(f->draft);
 	if (!is_complete(f) || !is_member(f))
 		return fill_move(f, FILL_TRY);
 	if (fill_tell_stream(f, &err) != 0)
 		return fill_fail(f, &err);
 	return fill_move(f, FILL_HASH);
-}
-
-static uint64_t
-bit_of(const struct fill *f, const struct config_endpoint *e)
-{
-	return 1ull << ((e - f->target.upstream->endpoints) & 63);
 }
 
 /* The first of what is missing; of a draft that an earlier run completed the
@@ -273,9 +278,10 @@ start_lane(struct fill *f, struct err *err)
 
 	if (!is_complete(f))
 		check(spread_next(f, &start, &end));
-	f->is_distrusting = upstream_is_distrusted(
-	    f->cache->upstreams, f->target.upstream, f->endpoint);
-	f->endpoints_used |= bit_of(f, f->endpoint);
+	f->is_distrusting = (f->is_distrusting && !fill_is_empty(f)) ||
+	    upstream_is_distrusted(
+		f->cache->upstreams, f->target.upstream, f->endpoint);
+	f->endpoints_used |= attempt_bit(&f->attempt, f->endpoint);
 	return lane_start(&f->lanes[0], start, end, err);
 }
 
@@ -292,7 +298,7 @@ deadline_ms(const struct fill *f)
 }
 
 /* Nobody is left to ask, or time is up. */
-static enum step
+static enum fill_step
 give_up(struct fill *f)
 {
 	struct err err = f->attempt.error;
@@ -302,13 +308,15 @@ give_up(struct fill *f)
 	return fill_fail(f, &err);
 }
 
-static enum step
+static enum fill_step
 rest_or_fail(struct fill *f, uint64_t wait_ms)
 {
 	uint64_t now = now_ms(f), until = deadline_ms(f);
 
 	if (now >= until)
 		return give_up(f);
+	if (wait_ms > TURN_MS && fill_has_new_source(f))
+		wait_ms = TURN_MS;
 	if (f->stream == NULL && f->attempt.is_barred && wait_ms > until - now)
 		return give_up(f);
 	if (wait_ms > until - now)
@@ -318,64 +326,75 @@ rest_or_fail(struct fill *f, uint64_t wait_ms)
 	return fill_move(f, FILL_REST);
 }
 
-static enum step
+/* Others may have been silent until there was no time left: each endpoint is
+ * asked once all the same. */
+static bool
+has_time(struct fill *f)
+{
+	uint64_t now = now_ms(f);
+
+	if (f->stream != NULL || now < f->patient_until_ms)
+		return true;
+	if (f->endpoints_late & attempt_bit(&f->attempt, f->endpoint))
+		return false;
+	f->endpoints_late |= attempt_bit(&f->attempt, f->endpoint);
+	f->patient_until_ms = now + ASK_PATIENCE_MS;
+	return true;
+}
+
+/* What one can't do, another may. */
+static void
+take_endpoint(struct fill *f, const struct config_endpoint *e)
+{
+	if (e != f->endpoint) {
+		f->is_single = false;
+		f->n_lanes_max = FILL_LANES_MAX;
+	}
+	f->endpoint = e;
+}
+
+static enum fill_step
 step_try(struct fill *f)
 {
-	uint64_t wait_ms = 0, now = now_ms(f);
+	const struct config_endpoint *endpoint;
+	uint64_t wait_ms = 0;
 	struct err err;
 
 	f->attempt.class = fill_class(f);
-	switch (attempt_next(&f->attempt, &f->endpoint, &wait_ms)) {
+	switch (attempt_next(&f->attempt, &endpoint, &wait_ms)) {
 	case ATTEMPT_GO:
+		take_endpoint(f, endpoint);
 		break;
 	case ATTEMPT_WAIT:
 		return rest_or_fail(f, wait_ms);
 	case ATTEMPT_OVER:
 		return give_up(f);
 	}
+	if (!has_time(f))
+		return give_up(f);
 	if (start_lane(f, &err) != 0)
 		return fill_fail(f, &err);
-	if (f->stream == NULL && f->patient_until_ms > now)
-		timer_set(&f->timer, f->patient_until_ms - now);
+	if (f->stream == NULL)
+		timer_set(&f->timer, f->patient_until_ms - now_ms(f));
 	return fill_move(f, FILL_HEAD);
 }
 
-static enum step
+static enum fill_step
 step_rest(struct fill *f)
 {
-	return f->is_resting ? STEP_WAIT : fill_move(f, FILL_TRY);
+	if (f->is_resting)
+		return STEP_WAIT;
+	fill_turn(f);
+	return fill_move(f, FILL_TRY);
 }
 
-static const char *
-fill_reason(enum fetch_result result)
-{
-	if (result == FETCH_UNREACHABLE)
-		return "unreachable";
-	if (result == FETCH_BROKEN)
-		return "cut";
-	if (result == FETCH_STOPPED)
-		return "length";
-	if (result == FETCH_HELD)
-		return "link";
-	return "refused";
-}
-
-static bool
-is_our_fault(enum err_code code)
-{
-	return code == ERR_DISK || code == ERR_DISK_FULL ||
-	    code == ERR_NO_MEMORY;
-}
-
-/* Another draft from zero; readers of this one stop, and go on from the next as
- * far as both have the same. */
-static enum step
-start_over(struct fill *f, const struct err *why)
+enum fill_step
+fill_start_over(struct fill *f, const struct err *why)
 {
 	struct draft *next;
 	struct err err;
 
-	close_lanes(f);
+	fill_close_lanes(f);
 	if (f->n_drafts >= FILL_DRAFTS_MAX) {
 		err = *why;
 		err.code = cache_error_code(
@@ -392,6 +411,7 @@ start_over(struct fill *f, const struct err *why)
 	f->draft = next;
 	f->n_drafts++;
 	f->endpoints_used = 0;
+	f->is_distrusting = false;
 	f->validator = (struct validator){ .etag = "" };
 	f->expected_size = f->named_size;
 	stream_unref(f->stream);
@@ -400,116 +420,22 @@ start_over(struct fill *f, const struct err *why)
 	return fill_move(f, FILL_OPEN);
 }
 
-/* What an endpoint says of the blob is not what a manifest, or others before
- * it, said.  A manifest is right; of two endpoints we can't know, so the one
- * that is here now gets its chance, with a draft of its own. */
-static enum step
-settle_dispute(struct fill *f, const struct lane *l, const struct err *why)
-{
-	const struct config_endpoint *all = f->target.upstream->endpoints;
-	uint64_t this = bit_of(f, f->endpoint);
-	size_t i;
-
-	close_lanes(f);
-	if (f->named_size != 0 || (f->endpoints_used == this && l->was_first)) {
-		attempt_exclude(&f->attempt, f->endpoint, why);
-		return fill_move(f, FILL_TRY);
-	}
-	for (i = 0; i < f->target.upstream->n_endpoints; i++) {
-		if (f->endpoints_used & ~this & bit_of(f, &all[i]))
-			attempt_exclude(&f->attempt, &all[i], why);
-	}
-	attempt_progressed(&f->attempt);
-	return start_over(f, why);
-}
-
-enum lane_end { END_WELL, END_BADLY, END_MOVED };
-
-/* Not well enough to be asked on at once. */
-static enum lane_end
-end_badly(struct fill *f, const struct lane *l)
-{
-	if (l->had >= DRAFT_CHUNK) /* who brought us on may */
-		attempt_progressed(&f->attempt);
-	spread_note(f, l, false);
-	return END_BADLY;
-}
-
-/* The empty blob is never asked for, so an empty answer is a wrong one. */
-static enum lane_end
-nothing_came(struct fill *f)
+static enum fill_step
+head_is_late(struct fill *f)
 {
 	struct err err;
 
-	(void)err_set(&err, ERR_UPSTREAM_BROKEN,
-	    "%s: %s sent an empty body for a blob that is not empty",
-	    f->target.scope, f->endpoint->name);
-	close_lanes(f);
-	attempt_exclude(&f->attempt, f->endpoint, &err);
-	(void)fill_move(f, FILL_TRY);
-	return END_MOVED;
+	(void)err_set(&err, ERR_TIMED_OUT,
+	    "%s: no answer from %s in time; try again", f->target.scope,
+	    f->endpoint->name);
+	if (f->stream != NULL)
+		return fill_fail(f, &err);
+	fill_close_lanes(f);
+	attempt_failed(&f->attempt, f->endpoint, FETCH_UNREACHABLE, &err);
+	return fill_move(f, FILL_TRY);
 }
 
-/* A whole answer, though perhaps not all that was asked for. */
-static enum lane_end
-take_done(struct fill *f, const struct lane *l)
-{
-	if (l->at == 0)
-		return nothing_came(f);
-	if (f->expected_size == 0) {
-		f->expected_size = l->at;
-		draft_set_size(f->draft, l->at);
-	}
-	if (!lane_has_arrived(l) && l->had < DRAFT_CHUNK)
-		return end_badly(f, l);
-	attempt_progressed(&f->attempt);
-	spread_note(f, l, true);
-	return END_WELL;
-}
-
-/* The transfer ended short of what was wanted: ask again, or elsewhere. */
-static enum lane_end
-take_failed(struct fill *f, const struct lane *l, enum fetch_result result,
-    const struct err *why)
-{
-	if (result == FETCH_STOPPED && is_our_fault(why->code)) {
-		(void)fill_fail(f, why);
-		return END_MOVED;
-	}
-	if (l->asks_again) {
-		attempt_progressed(&f->attempt);
-		return END_BADLY;
-	}
-	metric_count1(M_fill_broken_total, fill_reason(result), 1);
-	f->is_resuming = true;
-	if (result == FETCH_STOPPED) {
-		(void)settle_dispute(f, l, why);
-		return END_MOVED;
-	}
-	if (why->code == ERR_RANGE_INVALID && !l->was_first) {
-		(void)start_over(f, why); /* not where we thought it ends */
-		return END_MOVED;
-	}
-	if (fill_n_running(f) == 0)
-		attempt_failed(&f->attempt, f->endpoint, result, why);
-	return end_badly(f, l);
-}
-
-static enum lane_end
-end_lane(struct fill *f, struct lane *l)
-{
-	enum fetch_result result = fetch_result(l->fetch);
-	struct err err = *fetch_error(l->fetch);
-
-	lane_close(l);
-	if (fill_n_running(f) == 0)
-		timer_stop(&f->ear);
-	if (result == FETCH_DONE)
-		return take_done(f, l);
-	return take_failed(f, l, result, &err);
-}
-
-static enum step
+static enum fill_step
 step_head(struct fill *f)
 {
 	struct lane *l = &f->lanes[0];
@@ -517,15 +443,12 @@ step_head(struct fill *f)
 
 	if (l->state == LANE_ASKED && lane_has_ended(l)) {
 		timer_stop(&f->timer);
-		return end_lane(f, l) == END_MOVED ? STEP_AGAIN
-						   : fill_move(f, FILL_TRY);
+		return fill_end_lane(f, l) == END_MOVED
+		    ? STEP_AGAIN
+		    : fill_move(f, FILL_TRY);
 	}
-	if (l->state == LANE_ASKED && now_ms(f) >= deadline_ms(f)) {
-		(void)err_set(&err, ERR_TIMED_OUT,
-		    "%s: no answer from %s in time; try again", f->target.scope,
-		    f->endpoint->name);
-		return fill_fail(f, &err);
-	}
+	if (l->state == LANE_ASKED && now_ms(f) >= deadline_ms(f))
+		return head_is_late(f);
 	if (l->state == LANE_ASKED)
 		return STEP_WAIT;
 	timer_stop(&f->timer);
@@ -534,7 +457,7 @@ step_head(struct fill *f)
 	return fill_move(f, FILL_BODY);
 }
 
-static enum step
+static enum fill_step
 all_is_here(struct fill *f)
 {
 	struct err err;
@@ -544,7 +467,7 @@ all_is_here(struct fill *f)
 	return fill_move(f, FILL_HASH);
 }
 
-static enum step
+static enum fill_step
 step_body(struct fill *f)
 {
 	unsigned n_well = 0;
@@ -554,7 +477,7 @@ step_body(struct fill *f)
 
 		if (!lane_has_ended(&f->lanes[i]))
 			continue;
-		end = end_lane(f, &f->lanes[i]);
+		end = fill_end_lane(f, &f->lanes[i]);
 		if (end == END_MOVED)
 			return STEP_AGAIN;
 		n_well += end == END_WELL;
@@ -592,7 +515,7 @@ blame(struct fill *f)
 	attempt_progressed(&f->attempt);
 }
 
-static enum step
+static enum fill_step
 step_hash(struct fill *f)
 {
 	struct index_batch *batch;
@@ -603,10 +526,10 @@ step_hash(struct fill *f)
 		return STEP_WAIT;
 	if (!draft_matches(f->draft)) {
 		blame(f);
-		return start_over(f, &f->error);
+		return fill_start_over(f, &f->error);
 	}
 	f->is_verified = true;
-	fill_tell_end(f, NEWS_ENDED, NULL);
+	fill_tell_verified(f);
 	batch = index_batch_new();
 	if (batch == NULL)
 		return fill_fail(f,
@@ -618,7 +541,7 @@ step_hash(struct fill *f)
 	return fill_move(f, FILL_KEEP);
 }
 
-static enum step
+static enum fill_step
 step_keep(struct fill *f)
 {
 	if (draft_state(f->draft) == DRAFT_KEEPING)
@@ -630,7 +553,7 @@ step_keep(struct fill *f)
 	return fill_move(f, FILL_DONE);
 }
 
-static enum step
+static enum fill_step
 step_end(struct fill *f)
 {
 	(void)f;
@@ -744,7 +667,10 @@ fill_free(struct fill *f)
 	if (f->state == FILL_FAILED)
 		report_failure(f);
 	close_drafts(f);
-	fill_tell_failed(f);
+	if (f->state == FILL_DONE)
+		fill_tell_kept(f);
+	else
+		fill_tell_failed(f);
 	stream_unref(f->stream);
 	timer_stop(&f->timer);
 	timer_stop(&f->soon);

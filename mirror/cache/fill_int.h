@@ -1,7 +1,7 @@
 /*
- * fill_int.h - the inside of a fill, shared by fill.c (its states), lane.c (its
- * transfers), spread.c (what they ask for) and fill_tell.c (what its followers
- * are told).
+ * fill_int.h - the inside of a fill, shared by fill.c (its states), lane.c and
+ * lane_end.c (its transfers), spread.c (what they ask for), fill_follow.c (who
+ * follows it) and fill_tell.c (what they are told).
  */
 #ifndef CACHE_FILL_INT_H
 #define CACHE_FILL_INT_H
@@ -20,6 +20,7 @@
 
 #define VALIDATOR_MAX 255
 #define FILL_LANES_MAX 16 /* as `segments` */
+#define WIDEN_MS 20       /* until another lane may join */
 
 enum fill_state {
 	FILL_OPEN,
@@ -42,7 +43,7 @@ struct validator {
 
 struct fill {
 	struct cache *cache;   /* borrowed; outlives us */
-	struct target target;  /* of who asked first */
+	struct target target;  /* of who asked first, or whose turn it is */
 	enum fill_state state; /* fill_move() only */
 	struct attempt attempt;
 	const struct config_endpoint *endpoint; /* asked now, or last */
@@ -56,9 +57,10 @@ struct fill {
 	unsigned n_drafts;
 	bool has_streamed;       /* readers may have been sent bytes */
 	uint64_t endpoints_used; /* of this draft: a bit each */
+	uint64_t endpoints_late; /* asked when time was up already */
 	struct stream *stream;   /* counted; NULL until the size is known */
 	TAILQ_HEAD(, follower) followers;
-	bool is_distrusting; /* of the endpoint that is asked: hold back all */
+	bool is_distrusting; /* of who sent any of it: hold back all */
 	bool is_verified;
 	bool has_had_client;
 	bool is_abandoned;         /* by releases, and no client ever came */
@@ -78,6 +80,31 @@ struct fill {
 /* How long a first head is waited for: longer when a manifest named the blob,
  * since half of the clients then have nowhere else to go. */
 unsigned fill_patience_ms(const struct fill *);
+
+/* Off the list; no news any more. */
+void fill_leave(struct fill *, struct follower *);
+
+/* May a follower's upstream be asked that was not asked yet? */
+bool fill_has_new_source(const struct fill *);
+/* After a rest: the next of the followers' upstreams, if there is another. */
+void fill_turn(struct fill *);
+/* Time is up, and its upstream had a turn: its `last` says how that ended. */
+bool fill_has_tried_for(const struct fill *, const struct follower *);
+
+/* The state was another one, and is to be run, or is to be waited in. */
+enum fill_step { STEP_AGAIN, STEP_WAIT };
+
+enum fill_step fill_move(struct fill *, enum fill_state to);
+enum fill_step fill_fail(struct fill *, const struct err *why);
+/* Another draft from zero; readers of this one stop, and go on from the next as
+ * far as both have the same. */
+enum fill_step fill_start_over(struct fill *, const struct err *why);
+void fill_close_lanes(struct fill *);
+
+/* MOVED: the fill is in another state now. */
+enum lane_end { END_WELL, END_BADLY, END_MOVED };
+/* Closes L, whose transfer has ended. */
+enum lane_end fill_end_lane(struct fill *, struct lane *l);
 
 /* Runs the state's function, from the loop.  F may be gone then. */
 void fill_run(struct fill *);
@@ -108,7 +135,9 @@ void fill_tell_halt(struct fill *);
  * says is not said of another's: who only joined, and has seen no byte yet,
  * gets a fill of its own. */
 void fill_tell_failed(struct fill *);
-/* The last news, to all. */
-void fill_tell_end(struct fill *, enum news_kind, const struct err *err);
+/* The last news: to readers once it is verified, to who wants it in the store
+ * once it is there. */
+void fill_tell_verified(struct fill *);
+void fill_tell_kept(struct fill *);
 
 #endif

@@ -8,9 +8,6 @@
 
 #include "fill_int.h"
 #include "flight.h"
-#include "store/index.h"
-
-/* ---- telling the followers --------------------------------------------- */
 
 static void
 tell_grown(struct fill *f)
@@ -45,6 +42,8 @@ show_ahead(struct fill *f, uint64_t from, uint64_t to)
 {
 	uint64_t start, end, at = from / DRAFT_CHUNK * DRAFT_CHUNK;
 
+	if (f->is_distrusting)
+		return;
 	for (; at < to && draft_gap(f->draft, at, &start, &end); at = end)
 		stream_show(f->stream, at, start);
 	if (at < to)
@@ -85,6 +84,7 @@ fill_tell_stream(struct fill *f, struct err *err)
 	if (f->stream == NULL)
 		return err_set(err, ERR_NO_MEMORY,
 		    "no memory for the readers of a blob; try again");
+	f->progress_ms = loop_now_ms(f->cache->origin);
 	TAILQ_FOREACH (o, &f->followers, link)
 		follower_stream(o, f->stream, o->has_joined_fill);
 	show_ahead(f, 0, size);
@@ -93,28 +93,29 @@ fill_tell_stream(struct fill *f, struct err *err)
 }
 
 static void
-join(struct fill *f, struct follower *o)
+tell_ended(struct fill *f, struct follower *o)
 {
-	TAILQ_INSERT_TAIL(&f->followers, o, link);
-	o->is_following = true;
-}
-
-static void
-leave(struct fill *f, struct follower *o)
-{
-	TAILQ_REMOVE(&f->followers, o, link);
-	o->is_following = false;
+	fill_leave(f, o);
+	follower_end(o, NEWS_ENDED, NULL);
 }
 
 void
-fill_tell_end(struct fill *f, enum news_kind kind, const struct err *err)
+fill_tell_verified(struct fill *f)
 {
-	struct follower *o;
+	struct follower *o, *next;
 
-	while ((o = TAILQ_FIRST(&f->followers)) != NULL) {
-		leave(f, o);
-		follower_end(o, kind, err);
+	for (o = TAILQ_FIRST(&f->followers); o != NULL; o = next) {
+		next = TAILQ_NEXT(o, link);
+		if (o->port != NULL)
+			tell_ended(f, o);
 	}
+}
+
+void
+fill_tell_kept(struct fill *f)
+{
+	while (!TAILQ_EMPTY(&f->followers))
+		tell_ended(f, TAILQ_FIRST(&f->followers));
 }
 
 void
@@ -126,108 +127,20 @@ fill_tell_halt(struct fill *f)
 		follower_halt(o);
 }
 
-unsigned
-fill_patience_ms(const struct fill *f)
-{
-	return f->expected_size != 0 ? FILL_PATIENCE_MS : ASK_PATIENCE_MS;
-}
-
 void
 fill_tell_failed(struct fill *f)
 {
 	struct follower *o;
 
 	while ((o = TAILQ_FIRST(&f->followers)) != NULL) {
-		leave(f, o);
-		if (f->has_streamed || f->error.code == ERR_CANCELLED ||
+		fill_leave(f, o);
+		if (f->has_streamed || f->is_verified ||
+		    f->error.code == ERR_CANCELLED ||
 		    strcmp(o->target.scope, f->target.scope) == 0)
 			follower_end(o, NEWS_FAILED, &f->error);
+		else if (fill_has_tried_for(f, o))
+			follower_end(o, NEWS_FAILED, NULL);
 		else
 			flight_follow(f->cache, o);
 	}
-}
-
-bool
-fill_has_client(const struct fill *f)
-{
-	const struct follower *o;
-
-	TAILQ_FOREACH (o, &f->followers, link)
-		if (o->port != NULL)
-			return true;
-	return false;
-}
-
-uint64_t
-fill_front(const struct fill *f)
-{
-	return f->draft != NULL ? draft_front(f->draft) : 0;
-}
-
-/* ---- who may follow ---------------------------------------------------- */
-
-bool
-fill_is_open_to(const struct fill *f, const struct target *t)
-{
-	struct member_row row;
-	bool is_open = strcmp(f->target.scope, t->scope) == 0 ||
-	    (target_is_public(&f->target) && target_is_public(t)) ||
-	    index_find_member(
-		f->cache->reader, target_scope(t), &t->digest, &row);
-
-	index_release(f->cache->reader);
-	return is_open;
-}
-
-uint64_t
-fill_verified_size(const struct fill *f)
-{
-	return f->is_verified ? draft_size(f->draft) : 0;
-}
-
-/* Releases have all the time there is; who waits for a reply has not.  Of those
- * the first one's counts, so that there is an end. */
-static void
-set_patience(struct fill *f, const struct follower *o)
-{
-	uint64_t ms =
-	    o->port != NULL ? fill_patience_ms(f) : FILL_PREWARM_PATIENCE_MS;
-
-	if (fill_has_client(f))
-		return;
-	f->patient_until_ms = loop_now_ms(f->cache->origin) + ms;
-	if (f->state == FILL_HEAD && f->stream == NULL)
-		timer_set(&f->timer, ms);
-}
-
-void
-fill_unfollow(struct fill *f, struct follower *o)
-{
-	leave(f, o);
-	if (!TAILQ_EMPTY(&f->followers))
-		return;
-	f->is_abandoned = !f->has_had_client;
-	if (f->is_abandoned)
-		timer_set(&f->soon, 0);
-}
-
-void
-fill_follow(struct fill *f, struct follower *o, bool has_joined)
-{
-	o->has_joined_fill = has_joined;
-	if (f->named_size == 0 && f->expected_size == 0 &&
-	    strcmp(o->target.scope, f->target.scope) == 0)
-		f->named_size = f->expected_size = o->expected_size;
-	f->is_abandoned = false;
-	set_patience(f, o);
-	if (f->stream != NULL)
-		follower_stream(o, f->stream, has_joined);
-	for (size_t i = 0; i < FILL_LANES_MAX && o->port != NULL; i++)
-		if (f->lanes[i].fetch != NULL)
-			fetch_set_class(f->lanes[i].fetch, CLASS_PULL);
-	f->has_had_client |= o->port != NULL;
-	if (f->is_verified)
-		follower_end(o, NEWS_ENDED, NULL);
-	else
-		join(f, o);
 }

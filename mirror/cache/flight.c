@@ -141,7 +141,7 @@ on_confirmed(struct waiter *w, struct answer *answer, bool has_joined)
 	struct follower *o = container_of(w, struct follower, confirm);
 
 	(void)has_joined;
-	if (answer->error.code != ERR_NONE)
+	if (answer->error.code != ERR_NONE || o->is_closed)
 		follower_end(o, NEWS_FAILED, &answer->error);
 	else
 		flight_follow(o->cache, o);

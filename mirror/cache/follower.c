@@ -41,11 +41,21 @@ post_news(struct news *n, struct follower *to, enum news_kind kind)
 	loop_post(to->port->loop, &n->letter);
 }
 
-/* Without memory for it the readers see no more bytes until the fill's end. */
+/* NULL without memory: its readers may be at a draft that is wrong, so that
+ * without later news of a draft they must not hear that all is well. */
+static struct news *
+news_new(struct follower *f)
+{
+	struct news *n = calloc(1, sizeof(*n));
+
+	f->is_behind = n == NULL;
+	return n;
+}
+
 void
 follower_stream(struct follower *f, struct stream *stream, bool has_joined)
 {
-	struct news *n = f->port != NULL ? calloc(1, sizeof(*n)) : NULL;
+	struct news *n = f->port != NULL ? news_new(f) : NULL;
 
 	if (n == NULL)
 		return;
@@ -57,7 +67,7 @@ follower_stream(struct follower *f, struct stream *stream, bool has_joined)
 void
 follower_halt(struct follower *f)
 {
-	struct news *n = f->port != NULL ? calloc(1, sizeof(*n)) : NULL;
+	struct news *n = f->port != NULL ? news_new(f) : NULL;
 
 	if (n != NULL)
 		post_news(n, f, NEWS_HALT);
@@ -68,6 +78,12 @@ follower_end(struct follower *f, enum news_kind kind, const struct err *err)
 {
 	if (err != NULL)
 		f->last.error = *err;
+	if (kind == NEWS_ENDED && f->is_behind) {
+		kind = NEWS_FAILED;
+		(void)err_set(&f->last.error, ERR_NO_MEMORY,
+		    "%s: no memory for the readers of a blob; try again",
+		    f->target.scope);
+	}
 	if (f->port != NULL)
 		post_news(&f->last, f, kind);
 	else
@@ -265,16 +281,15 @@ follower_finish(struct follower *f)
 	struct reader *r;
 
 	while ((r = TAILQ_FIRST(&f->readers)) != NULL) {
-		if (kind == NEWS_ENDED && r->has_begun &&
-		    r->stream == f->stream)
-			reader_end(r, READER_ENDED, NULL);
-		else if (kind == NEWS_ENDED && r->has_begun)
-			reader_cut(r); /* the comparison never reached it */
-		else if (kind == NEWS_FAILED)
+		if (kind == NEWS_FAILED)
 			reader_end(
 			    r, r->has_begun ? READER_CUT : READER_FAILED, err);
-		else
+		else if (!r->has_begun)
 			reader_end(r, READER_STORED, NULL);
+		else if (kind == NEWS_ENDED && r->stream == f->stream)
+			reader_end(r, READER_ENDED, NULL);
+		else
+			reader_cut(r); /* never compared with what is right */
 	}
 	follower_free(f);
 }

@@ -66,7 +66,9 @@ struct follower {
 	struct cache *cache;
 	bool has_joined_fill;
 	bool was_confirmed;
+	bool is_closed;    /* nobody wants it any more: starts no fill */
 	bool is_following; /* is in the fill's list */
+	bool is_behind;    /* news of a draft did not get there */
 	void (*on_end)(struct follower *, enum news_kind); /* port == NULL */
 };
 

@@ -12,8 +12,6 @@
 #include "common/metrics.h"
 #include "fill_int.h"
 
-#define WIDEN_MS 20
-
 /* ---- heads --------------------------------------------------------------- */
 
 static int
@@ -42,6 +40,7 @@ check_validator(struct lane *l, const struct fetch_head *head, struct err *err)
 		return 0;
 	memcpy(v->etag, head->etag.p, head->etag.n);
 	v->etag[head->etag.n] = '\0';
+	v->is_useless = v->is_useless && v->from == l->fill->endpoint;
 	v->from = l->fill->endpoint;
 	return 0;
 }
@@ -137,7 +136,8 @@ on_bytes(void *arg, const void *bytes, size_t n, struct err *err)
 	struct fill *f = l->fill;
 	uint64_t had = l->had, from = l->at;
 
-	if (f->expected_size != 0 && n > f->expected_size - l->at)
+	if (f->expected_size != 0 &&
+	    (l->at > f->expected_size || n > f->expected_size - l->at))
 		return err_set(err, ERR_UPSTREAM_BROKEN,
 		    "%s sends more than the blob's %llu bytes",
 		    f->endpoint->name, (unsigned long long)f->expected_size);

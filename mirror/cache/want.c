@@ -2,7 +2,8 @@
  * want.c - what the origin loop itself asks of the cache.
  *
  * A want waits like a client's question does: as a waiter of an ask, or as a
- * follower of a fill that has no serve loop behind it.  Neither can be called
+ * follower of a fill that has no serve loop behind it; but it hears of the end
+ * only when what it wants is in the store, or why it is not.  Neither can be called
  * off, so a closed want stays until its answer comes, and tells nobody.
  */
 #include "cache/want.h"
@@ -69,6 +70,8 @@ take_answer(struct want *w, struct answer *answer)
 {
 	w->answer = answer;
 	w->error = answer->error;
+	if (w->error.code == ERR_NONE)
+		w->error = w->waiter.unwritten;
 	post_end(w);
 }
 
@@ -87,6 +90,7 @@ ask(struct want *w, enum ask_kind kind)
 
 	w->waiter.on_answer = on_answer;
 	w->waiter.class = CLASS_PREWARM;
+	w->waiter.wants_stored = true;
 	now = flight_ask(w->cache, kind, &w->target, &w->waiter);
 	if (now != NULL)
 		take_answer(w, now);
@@ -163,7 +167,7 @@ want_close(struct want *w)
 	struct fill *fill = w != NULL ? fill_of(w) : NULL;
 
 	if (w != NULL)
-		w->is_closed = true;
+		w->is_closed = w->follower.is_closed = true;
 	if (fill != NULL) {
 		fill_unfollow(fill, &w->follower);
 		want_free(w);

@@ -8,6 +8,7 @@ from conftest import UPSTREAM
 from lib.faulty import Faulty
 from lib.images import MIB
 from lib.railhead import registry_at
+from lib.wait import in_background
 from lib.wire import FIN, WHOLE
 
 SIZE = 4 * MIB
@@ -100,5 +101,26 @@ def test_three_endpoints_in_three_ways(start, origin, spares, blob):
         fault.gate.open()
         assert fast.body(fast_answer).ended == FIN
         check_right_or_error(slow.body(slow_answer), content.data)
+    answer = mirror.get(content.target)
+    assert (answer.status, answer.ended, answer.body) == (200, WHOLE, content.data)
+
+
+@pytest.mark.threads
+def test_disk_that_fails_while_bytes_come(start, origin, spares, blob):
+    """What the second draft is compared with can't be read any more: an error,
+    and the mirror goes on."""
+    content, (second, _) = blob(SIZE), spares
+    origin.when(content.pattern, wrong_at=SIZE - 100_000)
+    fault = second.when(content.pattern, pause_at=MIB, rate=8 * MIB)
+    mirror = start({UPSTREAM: registry_at(origin.url, second.url)})
+    client = in_background(mirror.get, content.target)
+    fault.gate.wait_arrival()
+    with open(mirror.store / "drafts" / content.blob.replace(":", "-"), "r+b") as draft:
+        draft.truncate(0)
+    fault.gate.open()
+    check_right_or_error(client.join(), content.data)
+    mirror.wait_metric("fills", 0)
+    for server in (origin, second):
+        server.heal()
     answer = mirror.get(content.target)
     assert (answer.status, answer.ended, answer.body) == (200, WHOLE, content.data)

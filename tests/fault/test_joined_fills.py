@@ -8,11 +8,11 @@ from lib import images
 from lib.faulty import Faulty
 from lib.images import MIB
 from lib.railhead import registry_at
-from lib.wait import Gate, in_background
+from lib.wait import Gate, in_background, wait_until
 from lib.wire import WHOLE
 
 SIZE = 4 * MIB
-REFUSALS = [400, 403, 404, 500]
+REFUSALS = [400, 403, 404]
 
 
 class Pair:
@@ -47,7 +47,7 @@ def pairs(new_blob):
 
 @pytest.mark.threads
 def test_fill_that_its_own_upstream_refuses(start, pairs):
-    """All refusals at once: a 500 is tried again for some seconds."""
+    """All refusals at once."""
     mirror = start({name: at for pair in pairs for name, at in pair.upstreams().items()})
     firsts = [in_background(pair.get, mirror, "bad") for pair in pairs]
     for pair in pairs:
@@ -68,6 +68,73 @@ def test_fill_that_its_own_upstream_refuses(start, pairs):
     for pair in pairs:
         assert pair.good.count("GET .*blobs") == 1
     mirror.wait_metric("fill_readers", 0)
+
+
+@pytest.fixture
+def pair(new_blob):
+    made = Pair(503, new_blob(SIZE))
+    yield made
+    for server in made.servers.values():
+        server.stop()
+
+
+@pytest.mark.threads
+def test_readers_of_two_upstreams_of_which_one_is_down(start, pair):
+    """Both get the bytes from the one that is well, before the other would be
+    asked a second time."""
+    mirror = start(pair.upstreams())
+    first = in_background(pair.get, mirror, "bad")
+    pair.gate.wait_arrival()
+    joined = in_background(pair.get, mirror, "good")
+    mirror.wait_metric("fill_readers", 2)
+    pair.gate.open()
+    for client in (first, joined):
+        answer = client.join()
+        assert (answer.status, answer.ended, answer.body) == (200, WHOLE, pair.data)
+    assert pair.bad.count("GET .*blobs") == 1
+    assert pair.good.count("GET .*blobs") == 1
+
+
+@pytest.mark.threads
+def test_reader_that_joins_a_rest(start, pair):
+    """It is not waited for, however long it would be."""
+    pair.bad.when("GET .*blobs", status=503, fields={"Retry-After": "5"})
+    mirror = start(pair.upstreams())
+    first = in_background(pair.get, mirror, "bad")
+    wait_until(lambda: pair.bad.count("GET .*blobs") == 1)
+    for _ in range(2):
+        answer = pair.get(mirror, "good")
+        assert (answer.status, answer.ended, answer.body) == (200, WHOLE, pair.data)
+    assert first.join().body == pair.data
+    assert pair.bad.count("GET .*blobs") == 1
+
+
+@pytest.mark.threads
+def test_readers_of_two_upstreams_that_are_down(start, pair):
+    """Each hears of his own."""
+    pair.bad.when("GET .*blobs", status=503)
+    pair.good.when("GET .*blobs", status=503)
+    mirror = start(pair.upstreams())
+    clients = {kind: in_background(pair.get, mirror, kind) for kind in ("bad", "good")}
+    for kind, client in clients.items():
+        answer = client.join()
+        assert answer.status == 503
+        assert f"{kind}-503.test".encode() in answer.body, (kind, answer.body)
+
+
+@pytest.mark.threads
+def test_private_upstream_has_no_turn_for_others(start, pair):
+    """What it would send is not theirs."""
+    good = {**registry_at(pair.good.url), "visibility": "private"}
+    mirror = start({**pair.upstreams(), "good-503.test": good})
+    first = in_background(pair.get, mirror, "bad")
+    pair.gate.wait_arrival()
+    joined = in_background(pair.get, mirror, "good")
+    wait_until(lambda: pair.good.count("HEAD .*blobs") == 1)
+    mirror.wait_metric("fill_readers", 2)
+    pair.gate.open()
+    assert first.join().status == 503
+    assert joined.join().body == pair.data
 
 
 # ---- two repositories of one upstream ------------------------------------------------

@@ -9,6 +9,7 @@ from lib import images
 from lib.faulty import Faulty
 from lib.images import MIB
 from lib.railhead import registry_at
+from lib.releases import Releases
 from lib.wait import Gate, in_background, wait_until
 from lib.wire import WHOLE, Wire
 
@@ -158,3 +159,28 @@ def test_progress_ends_back_off(own, origin, new_blob):
     own.stop()
     assert not [line for line in own.log().splitlines()
                 if content.blob in line and '"to":"rest"' in line]
+
+
+# ---- others meanwhile ----------------------------------------------------------------
+
+def test_client_that_joins_the_rest_of_a_release(own, origin, content):
+    """It hears at once that it is no use; a release would wait for minutes."""
+    origin.when("GET .*blobs", status=503, fields={"Retry-After": "120"})
+    releases = Releases(own, UPSTREAM)
+    releases.put("r1", releases.reference("lib/x", content.top))
+    wait_until(lambda: origin.count(f"GET .*{content.layers[0]}") == 1)
+    answer, took = timed(own, content.target)
+    assert answer.status == 503
+    assert took < SOON_S
+
+
+def test_silent_endpoint_of_an_unknown_blob(start, origin, content):
+    """The next is asked before clients lose patience."""
+    gate = Gate()
+    with Faulty() as spare:
+        spare.load("lib/x", content)
+        origin.when("GET .*blobs", before=gate)
+        mirror = start({UPSTREAM: registry_at(origin.url, spare.url)})
+        answer, _ = timed(mirror, content.target)
+        gate.open()
+        assert (answer.status, answer.body) == (200, content.data)

@@ -8,6 +8,7 @@ from conftest import UPSTREAM
 from lib import images, tokens
 from lib.images import MIB
 from lib.railhead import Railhead, registry_at
+from lib.releases import Releases
 from lib.wait import in_background, wait_until
 from lib.wire import FIN, WHOLE
 
@@ -343,3 +344,18 @@ def _get_or_fail(mirror, target):
         return mirror.get(target)
     except OSError:
         return None
+
+
+# ---- what can't be given its name ----------------------------------------------------
+
+@pytest.mark.parametrize("part", ["manifest", "layer"])
+def test_release_of_what_cannot_be_stored(own, origin, new_seed, part):
+    """It hears why, and not that all is well."""
+    app = origin.load("team/app", images.image(layers=1, seed=new_seed()))
+    digest = app.top if part == "manifest" else app.layers[0]
+    own.blob_file(digest).mkdir(parents=True)
+    releases = Releases(own, UPSTREAM)
+    releases.put("r1", releases.reference("team/app", app.top))
+    found = releases.wait_state("r1", "failed")
+    assert found["digests_missing"] == 1
+    assert "can't rename" in found["why"]["text"]

@@ -171,6 +171,29 @@ def test_an_endpoint_that_lied_is_held_back_whole(start, origin, spare, new_blob
     assert mirror.metric("fill_readers_cut_total") == 0
 
 
+@pytest.mark.threads
+def test_bytes_of_one_that_lied_stay_held_back(start, origin, spare, new_blob):
+    """Also when another endpoint goes on behind them."""
+    liar = Pair(origin, spare, new_blob(SIZE), 5)
+    mirror = start({UPSTREAM: registry_at(origin.url, spare.url)})
+    mirror.get(liar.target)
+    n_cut = mirror.metric("fill_readers_cut_total")
+    pair = Pair(origin, spare, new_blob(SIZE), None)
+    pattern = f"GET .*{pair.content.blob}"
+    rest = spare.when(pattern, times=1, pause_at=SIZE - 10)
+    spare.when(pattern, times=1, cut_at=SIZE // 4)
+    origin.when(pattern, times=1, status=500)
+    origin.when(pattern, times=1, wrong_at=SIZE // 4 + 5, cut_at=SIZE // 2)
+    origin.when(pattern, times=1, status=500)
+    client = in_background(mirror.get, pair.target)
+    rest.gate.wait_arrival()
+    assert origin.count(pattern) == 3
+    rest.gate.open()
+    answer = client.join()
+    assert (answer.status, answer.ended, answer.body) == (200, WHOLE, pair.data)
+    assert mirror.metric("fill_readers_cut_total") == n_cut
+
+
 def test_the_log_names_who_sent_wrong_bytes(start, origin, spare, new_blob):
     pair = Pair(origin, spare, new_blob(SIZE), SIZE - 1)
     mirror = start({UPSTREAM: registry_at(origin.url, spare.url)})
