@@ -116,3 +116,11 @@ file_replace(const char *path, struct str bytes, struct err *err)
 		return err_errno(err, ERR_DISK, "writing %s", path);
 	return 0;
 }
+
+int
+file_remove(const char *path, struct err *err)
+{
+	if ((unlink(path) != 0 && errno != ENOENT) || sync_folder_of(path) != 0)
+		return err_errno(err, ERR_DISK, "removing %s", path);
+	return 0;
+}

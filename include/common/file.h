@@ -17,5 +17,7 @@ err_checked int file_read_at(int fd, const char *path, void *out, size_t n,
 /* The file is BYTES or what it was before, whatever happens meanwhile. */
 err_checked int file_replace(
     const char *path, struct str bytes, struct err *err);
+/* For good, over a crash too.  Not there: fine. */
+err_checked int file_remove(const char *path, struct err *err);
 
 #endif

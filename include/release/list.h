@@ -8,7 +8,6 @@
 #ifndef RELEASE_LIST_H
 #define RELEASE_LIST_H
 
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -17,6 +16,7 @@
 #include "common/digest.h"
 #include "common/err.h"
 #include "common/pool.h"
+#include "common/refs.h"
 #include "common/str.h"
 
 #define RELEASE_NAME_MAX 128
@@ -45,7 +45,7 @@ struct release_image {
 };
 
 struct release_list {
-	atomic_uint refs;
+	struct refs refs;
 	struct pool pool; /* all that is below lives in it */
 	struct release_image *images;
 	size_t n_images;
@@ -105,10 +105,12 @@ enum release_format {
 err_checked int release_list_set(
     struct release_list *, struct str key, struct str value, struct err *err);
 /* Adds what BODY says to LIST, over what was set before.  -1 when something is
- * wrong: FAULTS say all of it.  Upstreams are looked up in the configuration. */
+ * wrong, or pin_until has passed: FAULTS say all of it.  Upstreams are looked
+ * up in the configuration. */
 err_checked int release_list_read(struct release_list *, struct str body,
     enum release_format, const struct config *, struct release_faults *);
-/* Of a body alone.  NULL when something is wrong. */
+/* Of a body alone, whenever it was written: its pin_until may have passed.
+ * NULL when something is wrong. */
 struct release_list *release_list_parse(struct str body, enum release_format,
     const struct config *, struct release_faults *);
 /* The same list as a JSON body in one form (defaults left out, keys in one

@@ -24,7 +24,6 @@
 #ifndef RELEASE_RELEASES_H
 #define RELEASE_RELEASES_H
 
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -34,6 +33,7 @@
 #include "common/digest.h"
 #include "common/err.h"
 #include "common/pool.h"
+#include "common/refs.h"
 #include "loop/loop.h"
 #include "release/list.h"
 
@@ -163,7 +163,7 @@ struct release_share {
 };
 
 struct release_view {
-	atomic_uint refs;
+	struct refs refs;
 	struct release_list *list; /* counted; what was asked for */
 	struct release_summary summary;
 	struct release_image_view *images; /* sorted by index */
@@ -188,7 +188,7 @@ struct freeze {
 
 /* All of them, for lists, gates and metrics. */
 struct release_overview {
-	atomic_uint refs;
+	struct refs refs;
 	struct release_summary *all; /* by name */
 	size_t n;
 	struct freeze freeze;

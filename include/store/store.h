@@ -44,6 +44,10 @@ struct store *store_open(const struct store_spec *, struct err *err);
  * Letters to the loops may be delivered after it.  NULL is fine. */
 void store_close(struct store *);
 
+/* False while the index is made anew from blobs/: what it lacks may be here.
+ * Any thread. */
+bool store_is_built(const struct store *);
+
 struct store_usage {
 	uint64_t used_bytes; /* of what the index holds */
 	uint64_t n_objects;

@@ -6,6 +6,7 @@
 /* clang-format off */
 GATE_CODE(STATE_UNKNOWN,   "state_unknown",   "complete")
 GATE_CODE(NOT_WALKED,      "bytes_unknown",   "complete")
+GATE_CODE(NOT_PINNED,      "not_pinned",      "complete")
 GATE_CODE(BYTES_MISSING,   "bytes_missing",   "complete")
 GATE_CODE(BYTES_UNREAD,    "bytes_unread",    "complete")
 GATE_CODE(IMAGES_FAILED,   "images_failed",   "complete")

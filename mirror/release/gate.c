@@ -123,6 +123,11 @@ rule_complete(struct decision *d)
 		close_gate(d, GATE_NOT_WALKED,
 		    "not all manifests of its %zu images have been read yet",
 		    r->n_images);
+	else if (r->state != RELEASE_READY && r->state != RELEASE_HELD)
+		close_gate(d, GATE_NOT_PINNED,
+		    "all of its %zu images are here, but not yet marked to "
+		    "stay",
+		    r->n_images);
 }
 
 static void

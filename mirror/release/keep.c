@@ -4,8 +4,8 @@
  *
  * A release's file is its list in its one form, and beside it when things
  * happened.  One write a file at a time; what changes meanwhile is written by
- * the next, and what is gone by then is removed.  A file that can't be read is left alone, said in the log, and its
- * pins stay.
+ * the next, and what is gone by then is removed.  A file that can't be read is
+ * left alone, said in the log, and then all pins stay.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -50,17 +50,29 @@ static const struct {
 #define N_TIMES (sizeof(times) / sizeof(times[0]))
 #define N_MARKS (sizeof(marks) / sizeof(marks[0]))
 
+/* One that was cut within a letter can't be written; that it was there is
+ * what counts. */
+static json_t *
+text_json(const char *text)
+{
+	json_t *o = json_string(text);
+
+	return o != NULL ? o : json_string("?");
+}
+
+/* NULL: no memory; what lacks a part would be read as another. */
 static json_t *
 record_json(const struct record *k)
 {
 	json_t *root = json_object();
+	int status = 0;
 
 	for (size_t i = 0; i < N_TIMES; i++) {
 		int64_t value;
 
 		memcpy(
 		    &value, (const char *)k + times[i].offset, sizeof(value));
-		(void)json_object_set_new(
+		status |= json_object_set_new(
 		    root, times[i].key, json_integer(value));
 	}
 	for (size_t i = 0; i < N_MARKS; i++) {
@@ -68,12 +80,15 @@ record_json(const struct record *k)
 
 		memcpy(
 		    &is_set, (const char *)k + marks[i].offset, sizeof(is_set));
-		(void)json_object_set_new(
+		status |= json_object_set_new(
 		    root, marks[i].key, json_boolean(is_set));
 	}
-	(void)json_object_set_new(root, "held_by", json_string(k->held_by));
-	(void)json_object_set_new(root, "held_why", json_string(k->held_why));
-	return root;
+	status |= json_object_set_new(root, "held_by", text_json(k->held_by));
+	status |= json_object_set_new(root, "held_why", text_json(k->held_why));
+	if (status == 0)
+		return root;
+	json_decref(root);
+	return NULL;
 }
 
 static void
@@ -111,11 +126,12 @@ struct keep_file {
 	struct releases *releases;
 	char name[RELEASE_NAME_MAX + 1]; /* of a release; or FREEZE */
 	char *path;                      /* owned */
-	bool
-	    is_running; /* until its calls were answered, which may want more */
-	bool is_due;    /* to be written, or written again */
-	char *text;     /* owned; NULL: the file goes */
-	struct err error;               /* ERR_NONE: done */
+	/* Until its calls were answered, which may want more. */
+	bool is_running;
+	bool is_due;      /* to be written, or written again */
+	bool is_gone;     /* the file goes */
+	char *text;       /* owned; NULL and not gone: no memory */
+	struct err error; /* ERR_NONE: done */
 	struct pending_calls now, next; /* answered by this run; the next */
 };
 
@@ -139,13 +155,17 @@ run_write(struct work *w)
 {
 	struct keep_file *f = container_of(w, struct keep_file, work);
 
-	f->error.code = ERR_NONE;
-	if (f->text != NULL) {
-		if (file_replace(f->path, str_of(f->text), &f->error) == 0)
-			f->error.code = ERR_NONE;
-	} else if (unlink(f->path) != 0 && errno != ENOENT) {
-		(void)err_errno(&f->error, ERR_DISK, "removing %s", f->path);
-	}
+	int status;
+
+	if (f->is_gone)
+		status = file_remove(f->path, &f->error);
+	else if (f->text != NULL)
+		status = file_replace(f->path, str_of(f->text), &f->error);
+	else
+		status = err_set(&f->error, ERR_NO_MEMORY,
+		    "no memory to write %s; it is as it was", f->path);
+	if (status == 0)
+		f->error.code = ERR_NONE;
 }
 
 /* The list's text goes in as it is. */
@@ -186,10 +206,13 @@ take_text(struct keep_file *f)
 
 	free(f->text);
 	f->text = NULL;
+	f->is_gone = false;
 	if (strcmp(f->name, FREEZE) == 0)
 		f->text = freeze_text(&rs->freeze);
 	else if (r != NULL)
 		f->text = release_text(r);
+	else
+		f->is_gone = true;
 }
 
 static void
@@ -401,9 +424,12 @@ read_file(struct read_all *a, const char *file)
 	struct kept *k;
 	char *path;
 
-	if (!str_ends(str_of(file), STR(".json")) ||
-	    asprintf(&path, "%s/%s", a->releases->folder, file) < 0)
+	if (!str_ends(str_of(file), STR(".json")))
 		return;
+	if (asprintf(&path, "%s/%s", a->releases->folder, file) < 0) {
+		a->n_bad++;
+		return;
+	}
 	k = read_one(a, path, &err);
 	if (k == NULL) {
 		log_error("a release was not read; put its file right, or "
@@ -453,39 +479,79 @@ read_freeze(struct read_all *a)
 	free(path);
 }
 
+static int
+read_folder(struct read_all *a, struct err *err)
+{
+	DIR *folder = opendir(a->releases->folder);
+	struct dirent *entry;
+	int status = 0;
+
+	if (folder == NULL)
+		return err_errno(
+		    err, ERR_DISK, "can't list %s", a->releases->folder);
+	for (errno = 0; (entry = readdir(folder)) != NULL; errno = 0)
+		read_file(a, entry->d_name);
+	if (errno != 0)
+		status =
+		    err_errno(err, ERR_DISK, "listing %s", a->releases->folder);
+	(void)closedir(folder);
+	return status;
+}
+
 static void
 run_read(struct work *w)
 {
 	struct read_all *a = container_of(w, struct read_all, work);
-	DIR *folder = opendir(a->releases->folder);
-	struct dirent *entry;
-
-	read_freeze(a);
-	if (folder == NULL)
-		return;
-	while ((entry = readdir(folder)) != NULL)
-		read_file(a, entry->d_name);
-	(void)closedir(folder);
-}
-
-static void
-take_kept(struct releases *rs, struct kept *k)
-{
-	struct release *r;
 	struct err err;
 
-	r = release_new(rs, k->name, k->list, k->text, &err);
-	if (r != NULL) {
-		r->record = k->record;
-		release_name_pins(r, k->record.generation);
-		r->is_just_back = true;
-		if (release_add(r, &err) == 0) {
-			walk_release(r);
-			release_touch(r);
-			r = NULL;
-		}
+	read_freeze(a);
+	if (read_folder(a, &err) == 0)
+		return;
+	log_error("not all releases were read; put their folder right, and "
+		  "restart",
+	    LOG_ERR(&err));
+	a->n_bad++;
+}
+
+static int
+take_kept(struct releases *rs, struct kept *k, struct err *err)
+{
+	struct release *r;
+
+	r = release_new(rs, k->name, k->list, k->text, err);
+	if (r == NULL)
+		return -1;
+	r->record = k->record;
+	release_name_pins(r, k->record.generation);
+	r->is_just_back = true;
+	if (release_add(r, err) != 0) {
+		release_free(r);
+		return -1;
 	}
-	release_free(r);
+	walk_release(r);
+	release_touch(r);
+	return 0;
+}
+
+/* Takes what was read. */
+static void
+take_all_kept(struct read_all *a)
+{
+	struct kept *k;
+	struct err err;
+
+	while ((k = a->first) != NULL) {
+		a->first = k->next;
+		if (a->releases->is_closing) {
+			release_list_unref(k->list);
+			free(k->text);
+		} else if (take_kept(a->releases, k, &err) != 0) {
+			log_error("a release is left out until the next start",
+			    LOG_Z("name", k->name), LOG_ERR(&err));
+			a->n_bad++;
+		}
+		free(k);
+	}
 }
 
 static void
@@ -493,18 +559,8 @@ done_read(struct work *w)
 {
 	struct read_all *a = container_of(w, struct read_all, work);
 	struct releases *rs = a->releases;
-	struct kept *k;
 
-	while ((k = a->first) != NULL) {
-		a->first = k->next;
-		if (!rs->is_closing) {
-			take_kept(rs, k);
-		} else {
-			release_list_unref(k->list);
-			free(k->text);
-		}
-		free(k);
-	}
+	take_all_kept(a);
 	rs->freeze = a->freeze;
 	rs->is_read = true;
 	if (!rs->is_closing) {

@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/check.h"
-
 #define LIST_MAX_BYTES (64u << 20)
 #define FAULTS_MAX_BYTES (2u << 20)
 
@@ -18,7 +16,7 @@ release_list_new(void)
 
 	if (l == NULL)
 		return NULL;
-	atomic_init(&l->refs, 1);
+	refs_init(&l->refs);
 	pool_init(&l->pool, LIST_MAX_BYTES);
 	l->priority = 5;
 	return l;
@@ -27,19 +25,14 @@ release_list_new(void)
 struct release_list *
 release_list_ref(struct release_list *l)
 {
-	unsigned before =
-	    atomic_fetch_add_explicit(&l->refs, 1, memory_order_relaxed);
-
-	check(before > 0);
+	refs_take(&l->refs);
 	return l;
 }
 
 void
 release_list_unref(struct release_list *l)
 {
-	if (l == NULL)
-		return;
-	if (atomic_fetch_sub_explicit(&l->refs, 1, memory_order_acq_rel) > 1)
+	if (l == NULL || !refs_drop(&l->refs))
 		return;
 	pool_done(&l->pool);
 	free(l);

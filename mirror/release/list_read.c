@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/map.h"
 #include "common/yaml.h"
 #include "list_int.h"
@@ -480,10 +481,9 @@ read_body(struct reader *r, struct str body, enum release_format format)
 	check_times(r);
 }
 
-int
-release_list_read(struct release_list *l, struct str body,
-    enum release_format format, const struct config *config,
-    struct release_faults *faults)
+static int
+read_list(struct release_list *l, struct str body, enum release_format format,
+    const struct config *config, struct release_faults *faults)
 {
 	struct reader r = { .list = l, .config = config, .faults = faults };
 	struct err err;
@@ -501,6 +501,20 @@ release_list_read(struct release_list *l, struct str body,
 	return faults->n_found == 0 ? 0 : -1;
 }
 
+int
+release_list_read(struct release_list *l, struct str body,
+    enum release_format format, const struct config *config,
+    struct release_faults *faults)
+{
+	int status = read_list(l, body, format, config, faults);
+
+	if (l->pin_until == 0 || l->pin_until > clock_wall_s())
+		return status;
+	release_faults_add(faults, 0, "pin_until", ERR_BAD_REQUEST,
+	    "pin_until has passed: the release would be let go at once");
+	return -1;
+}
+
 struct release_list *
 release_list_parse(struct str body, enum release_format format,
     const struct config *config, struct release_faults *faults)
@@ -513,7 +527,7 @@ release_list_parse(struct str body, enum release_format format,
 		release_faults_add(faults, 0, "", err.code, err.text);
 		return NULL;
 	}
-	if (release_list_read(l, body, format, config, faults) == 0)
+	if (read_list(l, body, format, config, faults) == 0)
 		return l;
 	release_list_unref(l);
 	return NULL;

@@ -103,15 +103,15 @@ piece_is_small(const struct piece *p)
 
 /* ---- ties ------------------------------------------------------------------ */
 
+/* Who may begin goes before who may not. */
 static bool
-is_tied(const struct image *image, const struct piece *p)
+goes_first(const struct release *a, const struct release *b)
 {
-	const struct edge *e;
+	bool may = release_may_begin(a);
 
-	TAILQ_FOREACH (e, &image->edges, of_image)
-		if (e->piece == p)
-			return true;
-	return false;
+	if (may != release_may_begin(b))
+		return may;
+	return release_is_before(a, b);
 }
 
 static void
@@ -123,7 +123,7 @@ tie(struct image *image, struct piece *p, struct edge *e)
 	TAILQ_INSERT_TAIL(&p->edges, e, of_piece);
 	image->release->idle_until_ms = 0;
 	if (p->state != PIECE_RUNNING &&
-	    (p->home == NULL || release_is_before(image->release, p->home)))
+	    (p->home == NULL || goes_first(image->release, p->home)))
 		piece_enqueue(p);
 }
 
@@ -138,34 +138,31 @@ piece_tie(struct image *image, const struct piece_spec *spec)
 		free(e);
 		return -1;
 	}
-	if (is_tied(image, p)) {
-		free(e);
-		return 0;
-	}
 	tie(image, p, e);
 	return 0;
 }
 
 static void
-untie(struct edge *e)
+untie(struct edges *of_image, struct edge *e)
 {
-	TAILQ_REMOVE(&e->image->edges, e, of_image);
+	TAILQ_REMOVE(of_image, e, of_image);
 	TAILQ_REMOVE(&e->piece->edges, e, of_piece);
 	free(e);
 }
 
 void
-image_untie(struct image *image)
+edges_untie(struct edges *of_image)
 {
 	struct edge *e;
 
-	while ((e = TAILQ_FIRST(&image->edges)) != NULL) {
+	while ((e = TAILQ_FIRST(of_image)) != NULL) {
+		struct release *r = e->image->release;
 		struct piece *p = e->piece;
 
-		untie(e);
+		untie(of_image, e);
 		if (TAILQ_EMPTY(&p->edges))
 			piece_free(p);
-		else if (p->home == image->release)
+		else if (p->home == r)
 			piece_enqueue(p);
 	}
 }
@@ -191,10 +188,7 @@ first_in_line(const struct piece *p)
 	TAILQ_FOREACH (e, &p->edges, of_piece) {
 		struct release *r = e->image->release;
 
-		if (first == NULL ||
-		    release_may_begin(r) > release_may_begin(first) ||
-		    (release_may_begin(r) == release_may_begin(first) &&
-			release_is_before(r, first)))
+		if (first == NULL || goes_first(r, first))
 			first = r;
 	}
 	return first;
@@ -223,7 +217,7 @@ piece_enqueue(struct piece *p)
 static const unsigned may_lead_to[] = {
 	[PIECE_QUEUED]  = TO(RUNNING) | TO(FAILED),
 	[PIECE_RUNNING] = TO(QUEUED) | TO(LANDED) | TO(RESTING) | TO(FAILED),
-	[PIECE_LANDED]  = TO(QUEUED) | TO(RUNNING) | TO(FAILED),
+	[PIECE_LANDED]  = TO(RESTING),
 	[PIECE_RESTING] = TO(QUEUED) | TO(RUNNING) | TO(FAILED),
 	[PIECE_FAILED]  = TO(QUEUED) | TO(RUNNING) | TO(FAILED),
 };
@@ -263,6 +257,18 @@ piece_wait(
 }
 
 void
+piece_landed(struct piece *p, int64_t until)
+{
+	struct edge *e;
+
+	p->next_try_at = until;
+	piece_move(p, PIECE_LANDED);
+	TAILQ_FOREACH (e, &p->edges, of_piece)
+		if (piece_is_small(p))
+			walk_image(e->image);
+}
+
+void
 piece_done(struct piece *p)
 {
 	bool is_small = piece_is_small(p);
@@ -271,7 +277,7 @@ piece_done(struct piece *p)
 	while ((e = TAILQ_FIRST(&p->edges)) != NULL) {
 		struct image *image = e->image;
 
-		untie(e);
+		untie(&image->edges, e);
 		release_touch(image->release);
 		if (is_small) {
 			walk_image(image);
@@ -293,13 +299,14 @@ release_hurry(struct release *r)
 
 	for (size_t i = 0; i < r->list->n_images; i++) {
 		TAILQ_FOREACH (e, &r->images[i].edges, of_image) {
-			e->piece->next_try_at = 0;
+			if (e->piece->state != PIECE_LANDED)
+				e->piece->next_try_at = 0;
 			e->piece->scope = 0;
 			if (e->piece->home != NULL)
 				e->piece->home->idle_until_ms = 0;
 		}
 		r->images[i].source->hold_until = 0;
-		if (r->images[i].error != NULL)
+		if (r->images[i].error != NULL || r->images[i].retry_at != 0)
 			walk_image(&r->images[i]);
 	}
 	warm_soon(r->releases);

@@ -133,7 +133,7 @@ is_moving(const struct release *r)
 
 		if (image->state == RELEASE_WARMING ||
 		    (image->state == RELEASE_PENDING &&
-			image->source->verdict == SOURCE_GO))
+			image->source->state == SOURCE_GO))
 			return true;
 	}
 	return false;
@@ -142,12 +142,10 @@ is_moving(const struct release *r)
 void
 plan_look(struct release *r)
 {
-	if (r->n_dirty > 0)
-		return;
-	if (r->n_unknown > 0 && is_moving(r) &&
-	    now_s() < r->plan->begun_at + PLAN_MAX_S)
-		return;
-	plan_end(r);
+	bool is_on = r->n_dirty > 0 || (r->n_unknown > 0 && is_moving(r));
+
+	if (!is_on || now_s() >= r->plan->begun_at + PLAN_MAX_S)
+		plan_end(r);
 }
 
 void

@@ -18,8 +18,7 @@
 struct read_job {
 	struct work work;
 	struct releases *releases;
-	char release[RELEASE_NAME_MAX + 1]; /* whose image is to go on */
-	char pins[PINS_NAME_MAX];
+	char pins[PINS_NAME_MAX]; /* of the release whose image is to go on */
 	size_t image;
 	struct digest digest;
 	uint64_t size;
@@ -60,22 +59,43 @@ job_run(struct work *w)
 
 /* ---- at home --------------------------------------------------------------- */
 
+/* Plans have no name that they are found by. */
+static struct release *
+release_of(const struct read_job *j)
+{
+	struct release *r;
+
+	TAILQ_FOREACH (r, &j->releases->all, entry)
+		if (strcmp(r->pins, j->pins) == 0)
+			break;
+	return r;
+}
+
 static void
 go_on(struct read_job *j)
 {
-	struct release *r = release_find(j->releases, j->release);
+	struct release *r = release_of(j);
+	struct image *image = r != NULL ? &r->images[j->image] : NULL;
 
-	if (r == NULL || strcmp(r->pins, j->pins) != 0 ||
-	    j->image >= r->list->n_images)
-		return;
-	if (j->manifest == NULL) {
-		struct image *image = &r->images[j->image];
+	if (image != NULL && j->manifest != NULL)
+		walk_image(image);
+	else if (image != NULL)
+		image_unread(image, &j->error);
+}
 
-		if (image->error == NULL)
-			image_fail(image, "manifest_invalid", j->error.text);
+/* Until nothing is left to be walked. */
+static void
+keep_large(struct read_job *j)
+{
+	struct map *large = j->releases->large;
+	size_t n = digest_key_size(&j->digest);
+
+	if (map_find(large, &j->digest, n) != NULL)
 		return;
-	}
-	walk_image(&r->images[j->image]);
+	if (map_count(large) == READ_LARGE_MAX)
+		read_forget(j->releases);
+	if (map_put(large, &j->digest, n, j->manifest) == 0)
+		j->manifest = NULL;
 }
 
 static void
@@ -84,14 +104,11 @@ job_done(struct work *w)
 	struct read_job *j = container_of(w, struct read_job, work);
 	struct releases *rs = j->releases;
 
+	rs->n_reading--;
 	if (!rs->is_closing) {
 		go_on(j);
-		if (j->manifest != NULL &&
-		    map_find(rs->large, &j->digest,
-			digest_key_size(&j->digest)) == NULL &&
-		    map_put(rs->large, &j->digest, digest_key_size(&j->digest),
-			j->manifest) == 0)
-			j->manifest = NULL;
+		if (j->manifest != NULL)
+			keep_large(j);
 	}
 	manifest_free(j->manifest);
 	free(j);
@@ -105,12 +122,11 @@ read_later(struct image *image, const struct digest *d, uint64_t size)
 	struct releases *rs = r->releases;
 	struct read_job *j = calloc(1, sizeof(*j));
 
-	if (j == NULL || size > MANIFEST_MAX_BYTES) {
-		free(j);
+	if (j == NULL) {
+		image_rest(image, "no_memory", "no memory to read a manifest");
 		return;
 	}
 	j->releases = rs;
-	(void)snprintf(j->release, sizeof(j->release), "%s", r->name);
 	(void)snprintf(j->pins, sizeof(j->pins), "%s", r->pins);
 	j->image = (size_t)(image - r->images);
 	j->digest = *d;
@@ -118,6 +134,7 @@ read_later(struct image *image, const struct digest *d, uint64_t size)
 	j->work.home = rs->spec.origin;
 	j->work.run = job_run;
 	j->work.done = job_done;
+	rs->n_reading++;
 	releases_busy(rs);
 	work_submit(rs->spec.pool, &j->work);
 }
@@ -134,6 +151,12 @@ read_manifest(struct image *image, const struct digest *d,
 		return READ_DONE;
 	if (!index_find_manifest(rs->reader, d, &row))
 		return READ_LATER; /* the caller has just seen it */
+	if (row.bytes.p == NULL && row.size > MANIFEST_MAX_BYTES) {
+		(void)err_set(err, ERR_MANIFEST_INVALID,
+		    "the manifest has more than %u MiB",
+		    MANIFEST_MAX_BYTES >> 20);
+		return READ_BAD;
+	}
 	if (row.bytes.p == NULL) {
 		read_later(image, d, row.size);
 		return READ_LATER;

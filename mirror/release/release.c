@@ -55,9 +55,22 @@ make_images(struct release *r)
 void
 release_name_pins(struct release *r, int64_t generation)
 {
+	struct releases *rs = r->releases;
+
+	if (rs->generation < generation)
+		rs->generation = generation;
 	r->record.generation = generation;
 	(void)snprintf(r->pins, sizeof(r->pins), "%s:%llx", r->name,
 	    (unsigned long long)generation);
+}
+
+/* No two have the same, whatever the clock does. */
+static int64_t
+next_generation(const struct releases *rs)
+{
+	int64_t now = clock_wall_ms();
+
+	return now > rs->generation ? now : rs->generation + 1;
 }
 
 struct str
@@ -84,7 +97,7 @@ release_new(struct releases *rs, const char *name, struct release_list *list,
 	(void)snprintf(r->name, sizeof(r->name), "%s", name);
 	TAILQ_INIT(&r->queue);
 	r->record.accepted_at = now_s();
-	release_name_pins(r, clock_wall_ms());
+	release_name_pins(r, next_generation(rs));
 	if (make_images(r) != 0) {
 		release_free(r);
 		(void)err_set(err, ERR_NO_MEMORY, "no memory for a release");
@@ -103,7 +116,7 @@ release_free(struct release *r)
 
 		if (image->is_dirty)
 			TAILQ_REMOVE(&r->releases->to_walk, image, to_walk);
-		image_untie(image);
+		edges_untie(&image->edges);
 		free(image->error);
 	}
 	check(TAILQ_EMPTY(&r->queue));

@@ -46,7 +46,7 @@ struct release;
 /* How prewarming from one upstream goes. */
 struct source {
 	char name[256];
-	enum { SOURCE_GO, SOURCE_LATER, SOURCE_DOWN } verdict;
+	enum source_state { SOURCE_GO, SOURCE_LATER, SOURCE_DOWN } state;
 	struct release_why why;
 	int64_t look_at;     /* s, wall: when it is to be looked at again */
 	int64_t next_at;     /* s, wall: when it may be another */
@@ -61,7 +61,7 @@ struct source {
 enum piece_state {
 	PIECE_QUEUED,  /* its turn will come */
 	PIECE_RUNNING, /* a want is open */
-	PIECE_LANDED,  /* verified; its row is being written */
+	PIECE_LANDED,  /* verified; till next_try_at it is to be seen here */
 	PIECE_RESTING, /* its source failed; tried again at next_try_at */
 	PIECE_FAILED,  /* a no; tried again at next_try_at, rarely */
 };
@@ -102,9 +102,9 @@ struct image {
 	struct source *source; /* its upstream */
 	TAILQ_ENTRY(image) to_walk;
 	bool is_dirty;             /* in to_walk */
-	bool is_walked;            /* once */
 	bool is_known;             /* all its manifests were read */
 	struct release_why *error; /* owned; it can't be: no such platform */
+	int64_t retry_at; /* s, wall: it may be then; 0: it never will */
 	uint32_t n_digests, n_missing;
 	uint64_t bytes, missing_bytes;
 	enum release_state state; /* as of the last look */
@@ -137,6 +137,8 @@ struct release {
 	struct record record;
 	struct image *images; /* owned; list->n_images */
 	size_t n_dirty, n_unknown;
+	int64_t retry_at;       /* of its images, the soonest */
+	bool is_pinning;        /* some of its pins may not be written yet */
 	struct pieces queue;    /* QUEUED, RESTING, FAILED */
 	uint64_t idle_until_ms; /* nothing of it can begin before */
 	bool is_listed;         /* in the order */
@@ -173,9 +175,13 @@ struct releases {
 	struct index_batch *batch; /* owned: pins to be written */
 	unsigned n_ops;            /* in it */
 	unsigned n_commits;        /* under way */
-	bool has_lost_pins; /* a commit failed: all is to be pinned again */
+	bool has_lost_pins; /* a commit failed: they are pinned again ... */
+	int64_t pin_again_at;
+	unsigned n_pin_tries;
+	unsigned n_reading; /* large manifests, on work threads */
 	struct freeze freeze;
-	uint64_t clock; /* counts changes */
+	uint64_t clock;     /* counts changes */
+	int64_t generation; /* the last; names pins */
 	TAILQ_HEAD(, release_ear) ears;
 	TAILQ_HEAD(, resolve) resolves;
 	TAILQ_HEAD(, verify) verifies;
@@ -212,9 +218,13 @@ struct str release_pins(const struct release *);
 
 void walk_image(struct image *); /* soon */
 void image_fail(struct image *, const char *code, const char *text);
-void walk_release(struct release *); /* all its images */
-void walk_on(void *releases);        /* the timer */
-void walk_flush(struct releases *);  /* write what is to be pinned */
+/* The same, for a reason that may pass: it is walked again soon. */
+void image_rest(struct image *, const char *code, const char *text);
+void image_unread(struct image *, const struct err *); /* a manifest of it */
+void walk_again(struct release *, int64_t now);        /* those that are due */
+void walk_release(struct release *);                   /* all its images */
+void walk_on(void *releases);                          /* the timer */
+void walk_flush(struct releases *); /* write what is to be pinned */
 /* The parts of one image, for a view. */
 typedef void walk_part_fn(void *arg, const struct digest *, enum release_part,
     uint64_t size, bool is_here);
@@ -241,11 +251,17 @@ struct piece_spec {
 };
 /* Finds or makes the piece and ties the image to it. -1: no memory. */
 int piece_tie(struct image *, const struct piece_spec *);
-void image_untie(struct image *); /* from all */
+/* All edges of one image; a piece that nobody wants any more ends. */
+void edges_untie(struct edges *of_image);
+/* Its pieces go to whom they belong, now that its release may begin, or may
+ * no longer. */
+void image_claim(struct image *);
 struct piece *piece_find(
     struct releases *, const struct digest *, bool is_list);
 bool piece_is_small(const struct piece *); /* no blob */
 void piece_move(struct piece *, enum piece_state);
+/* It came, and is to be seen in the index; images go on when it is. */
+void piece_landed(struct piece *, int64_t until);
 /* It is here: images go on. */
 void piece_done(struct piece *);
 /* Into the queue of the release that is first in line. */
@@ -253,7 +269,6 @@ void piece_enqueue(struct piece *);
 void piece_wait(
     struct piece *, enum piece_state, const struct err *, int64_t at);
 /* The n-th repository that it may be asked of; NULL: there are not so many. */
-void image_claim(struct image *); /* its release may begin now */
 struct image *piece_scope(struct piece *, unsigned n);
 /* All that rest or failed are due now. */
 void release_hurry(struct release *);
@@ -263,6 +278,9 @@ void release_hurry(struct release *);
 void warm_soon(struct releases *);
 void warm_stop_held(struct releases *);
 void warm_run(void *releases); /* the timer */
+/* When to try again: in MIN, doubled with each try, up to MAX, and up to a
+ * quarter more by chance. */
+int64_t warm_back_off(unsigned n_tries, int64_t min_s, int64_t max_s);
 struct source *source_of(struct releases *, const char *upstream);
 void source_look(struct releases *, struct source *);
 void probes_cancel(struct releases *);

@@ -31,17 +31,17 @@ static enum release_state
 show_source(const struct source *s, struct release_why *why, int64_t *next)
 {
 	*why = s->why;
-	*next = s->verdict == SOURCE_GO ? s->hold_until : s->next_at;
-	if (s->verdict == SOURCE_GO)
+	*next = s->state == SOURCE_GO ? s->hold_until : s->next_at;
+	if (s->state == SOURCE_GO)
 		say(why, "upstream_down",
 		    "its upstream did not answer; it is asked again soon");
-	return s->verdict == SOURCE_LATER ? RELEASE_PENDING : RELEASE_WAITING;
+	return s->state == SOURCE_LATER ? RELEASE_PENDING : RELEASE_WAITING;
 }
 
 static bool
 source_is_closed(const struct source *s)
 {
-	return s->verdict != SOURCE_GO || s->hold_until > now_s();
+	return s->state != SOURCE_GO || s->hold_until > now_s();
 }
 
 enum release_state
@@ -53,7 +53,7 @@ piece_show(const struct piece *p, struct release_why *why, int64_t *next)
 	*next = 0;
 	switch (p->state) {
 	case PIECE_RUNNING:
-		if (p->source->verdict != SOURCE_GO)
+		if (p->source->state != SOURCE_GO)
 			return show_source(p->source, why, next);
 		return RELEASE_WARMING;
 	case PIECE_LANDED:
@@ -126,6 +126,7 @@ image_state(const struct image *image, enum release_state *state,
 	if (image->error != NULL) {
 		*state = RELEASE_FAILED;
 		*why = *image->error;
+		*next = image->retry_at;
 	} else if (image->is_known && image->n_missing == 0 &&
 	    TAILQ_EMPTY(&image->edges)) {
 		*state = RELEASE_READY;
@@ -268,8 +269,6 @@ set_state(struct release *r, enum release_state state)
 static void
 look_at_times(struct release *r)
 {
-	const struct releases *rs = r->releases;
-	bool is_writing = rs->n_commits > 0 || rs->batch != NULL;
 	struct record *k = &r->record;
 	int64_t now = now_s();
 
@@ -280,7 +279,7 @@ look_at_times(struct release *r)
 		keep_release(r);
 	}
 	if (!r->is_complete && k->ready_at != 0 && k->lost_at == 0 &&
-	    r->n_dirty == 0 && !is_writing) {
+	    r->n_dirty == 0 && !r->is_pinning) {
 		k->lost_at = now;
 		keep_release(r);
 	}
@@ -295,7 +294,7 @@ is_complete(const struct release *r)
 	bool is_it;
 
 	if (r->n_in_state[RELEASE_READY] != r->list->n_images ||
-	    r->n_dirty > 0 || rs->has_lost_pins)
+	    r->n_dirty > 0 || r->is_pinning)
 		return false;
 	is_it = index_find_counts(rs->reader, release_pins(r), &c) &&
 	    c.n_missing == 0 && c.n_open == 0;
@@ -334,6 +333,16 @@ release_touch(struct release *r)
 
 /* ---- what changes by itself --------------------------------------------------- */
 
+/* Of what its list names now; then what an older one named may go. */
+static void
+all_is_pinned(struct release *r)
+{
+	r->is_pinning = false;
+	if (r->before[0] != '\0')
+		keep_unpin(r->releases, r->before);
+	r->before[0] = '\0';
+}
+
 void
 releases_settle(struct releases *rs)
 {
@@ -341,19 +350,28 @@ releases_settle(struct releases *rs)
 
 	if (rs->n_commits > 0 || !TAILQ_EMPTY(&rs->to_walk))
 		return;
-	if (rs->has_lost_pins) {
-		rs->has_lost_pins = false;
-		TAILQ_FOREACH (r, &rs->all, entry)
-			walk_release(r);
-		return;
-	}
+	if (!rs->has_lost_pins)
+		rs->n_pin_tries = 0;
 	TAILQ_FOREACH (r, &rs->all, entry) {
-		if (r->before[0] != '\0')
-			keep_unpin(rs, r->before);
-		r->before[0] = '\0';
+		if (!rs->has_lost_pins)
+			all_is_pinned(r);
 		if (!r->is_complete)
 			release_touch(r);
 	}
+}
+
+/* What was to be pinned and is not. */
+static void
+pin_again(struct releases *rs, int64_t now)
+{
+	struct release *r;
+
+	if (!rs->has_lost_pins || now < rs->pin_again_at || rs->n_commits > 0)
+		return;
+	rs->has_lost_pins = false;
+	TAILQ_FOREACH (r, &rs->all, entry)
+		if (r->is_pinning)
+			walk_release(r);
 }
 
 static bool
@@ -411,7 +429,7 @@ look_at_clock(struct release *r, int64_t now)
 	if (may != r->could_begin) {
 		r->could_begin = may;
 		r->idle_until_ms = 0;
-		for (size_t i = 0; may && i < r->list->n_images; i++)
+		for (size_t i = 0; i < r->list->n_images; i++)
 			image_claim(&r->images[i]);
 		release_touch(r);
 	}
@@ -420,6 +438,7 @@ look_at_clock(struct release *r, int64_t now)
 		release_touch(r);
 	if (r->plan != NULL)
 		release_touch(r);
+	walk_again(r, now);
 }
 
 /* All of them: who is first in line is to begin first. */
@@ -442,10 +461,12 @@ releases_tick(void *arg)
 	    now >= rs->freeze.until)
 		freeze_expire(rs);
 	map_each(rs->sources, look_at_source, rs);
+	pin_again(rs, now);
 	for (r = TAILQ_FIRST(&rs->all); r != NULL; r = next) {
 		next = TAILQ_NEXT(r, entry);
 		look_at_clock(r, now);
-		if (r->list->pin_until != 0 && now >= r->list->pin_until)
+		if (r->plan == NULL && r->list->pin_until != 0 &&
+		    now >= r->list->pin_until)
 			release_delete(r, "pin_until has passed");
 	}
 	gauges_show(rs);

@@ -3,7 +3,6 @@
  */
 #include <stdlib.h>
 
-#include "common/check.h"
 #include "release_int.h"
 
 #define VIEW_MAX_BYTES (64u << 20)
@@ -15,7 +14,7 @@ view_new(struct release_list *list)
 
 	if (v == NULL)
 		return NULL;
-	atomic_init(&v->refs, 1);
+	refs_init(&v->refs);
 	pool_init(&v->pool, VIEW_MAX_BYTES);
 	v->list = list != NULL ? release_list_ref(list) : NULL;
 	return v;
@@ -24,19 +23,14 @@ view_new(struct release_list *list)
 struct release_view *
 release_view_ref(struct release_view *v)
 {
-	unsigned before =
-	    atomic_fetch_add_explicit(&v->refs, 1, memory_order_relaxed);
-
-	check(before > 0);
+	refs_take(&v->refs);
 	return v;
 }
 
 void
 release_view_unref(struct release_view *v)
 {
-	if (v == NULL)
-		return;
-	if (atomic_fetch_sub_explicit(&v->refs, 1, memory_order_acq_rel) > 1)
+	if (v == NULL || !refs_drop(&v->refs))
 		return;
 	pool_done(&v->pool);
 	release_list_unref(v->list);
@@ -50,7 +44,7 @@ overview_new(size_t n)
 
 	if (o == NULL)
 		return NULL;
-	atomic_init(&o->refs, 1);
+	refs_init(&o->refs);
 	o->all = calloc(n + 1, sizeof(*o->all));
 	if (o->all == NULL) {
 		free(o);
@@ -63,19 +57,14 @@ overview_new(size_t n)
 struct release_overview *
 release_overview_ref(struct release_overview *o)
 {
-	unsigned before =
-	    atomic_fetch_add_explicit(&o->refs, 1, memory_order_relaxed);
-
-	check(before > 0);
+	refs_take(&o->refs);
 	return o;
 }
 
 void
 release_overview_unref(struct release_overview *o)
 {
-	if (o == NULL)
-		return;
-	if (atomic_fetch_sub_explicit(&o->refs, 1, memory_order_acq_rel) > 1)
+	if (o == NULL || !refs_drop(&o->refs))
 		return;
 	free(o->all);
 	free(o);

@@ -21,7 +21,9 @@
 #include "oci/platform.h"
 #include "release_int.h"
 
+#define REST_S 10 /* then an image is looked at again that could not be */
 #define SLICE_US 3000
+#define UNBUILT_MS 200 /* between looks whether the index is whole */
 #define BATCH_OPS 1000
 #define COMMITS_MAX 4 /* batches under way */
 #define IMAGE_PARTS_MAX 65536
@@ -47,18 +49,46 @@ static bool visit(struct walk *, const struct part *, unsigned depth);
 
 /* ---- what it can't be ------------------------------------------------------ */
 
+static void
+retry_at(struct image *image, int64_t at)
+{
+	struct release *r = image->release;
+
+	image->retry_at = at;
+	if (r->retry_at == 0 || at < r->retry_at)
+		r->retry_at = at;
+}
+
 void
 image_fail(struct image *image, const char *code, const char *text)
 {
 	struct release_why *e = image->error;
 
+	release_touch(image->release);
 	if (e == NULL)
 		e = image->error = calloc(1, sizeof(*e));
-	if (e == NULL)
+	if (e == NULL) {
+		retry_at(image, now_s() + REST_S);
 		return;
+	}
 	(void)snprintf(e->code, sizeof(e->code), "%s", code);
 	(void)snprintf(e->text, sizeof(e->text), "%s", text);
-	release_touch(image->release);
+}
+
+void
+image_rest(struct image *image, const char *code, const char *text)
+{
+	image_fail(image, code, text);
+	retry_at(image, now_s() + REST_S);
+}
+
+void
+image_unread(struct image *image, const struct err *why)
+{
+	if (why->code == ERR_MANIFEST_INVALID)
+		image_fail(image, "manifest_invalid", why->text);
+	else
+		image_rest(image, "manifest_unread", why->text);
 }
 
 /* ---- one part --------------------------------------------------------------- */
@@ -102,8 +132,20 @@ miss(struct walk *w, const struct part *p, bool is_list)
 	    !is_list)
 		return;
 	if (piece_tie(w->image, &spec) != 0)
-		image_fail(w->image, "no_memory",
-		    "no memory for what is to be brought in; retry later");
+		image_rest(w->image, "no_memory",
+		    "no memory for what is to be brought in");
+}
+
+/* They are walked again by the clock, and nothing is said to be ready before
+ * that. */
+static void
+pins_lost(struct releases *rs)
+{
+	if (rs->has_lost_pins)
+		return;
+	rs->has_lost_pins = true;
+	rs->pin_again_at = warm_back_off(
+	    rs->n_pin_tries++, WARM_RETRY_MIN_S, WARM_RETRY_MAX_S);
 }
 
 /* Writes nothing where the row says so already. */
@@ -123,8 +165,9 @@ pin(struct walk *w, const struct part *p, bool here, bool is_open)
 		return;
 	if (rs->batch == NULL)
 		rs->batch = index_batch_new();
+	r->is_pinning = true;
 	if (rs->batch == NULL) {
-		rs->has_lost_pins = true;
+		pins_lost(rs);
 		return;
 	}
 	index_batch_pin(rs->batch, release_pins(r), &p->digest, &row);
@@ -154,8 +197,12 @@ see(struct walk *w, const struct digest *d)
 		return false;
 	if (map_put(w->seen, d, n, w) == 0)
 		return true;
-	image_fail(w->image, "too_large",
-	    "the image has too many parts, or there is no memory for them");
+	if (map_count(w->seen) == IMAGE_PARTS_MAX)
+		image_fail(
+		    w->image, "too_large", "the image has too many parts");
+	else
+		image_rest(
+		    w->image, "no_memory", "no memory to look at the image");
 	return false;
 }
 
@@ -318,7 +365,7 @@ visit_manifest(struct walk *w, const struct part *p, unsigned depth)
 		w->is_known = false;
 		return false;
 	case READ_BAD:
-		image_fail(w->image, "manifest_invalid", err.text);
+		image_unread(w->image, &err);
 		return false;
 	}
 	if (m->is_index && depth == 0)
@@ -372,10 +419,11 @@ walk_down(struct walk *w)
 	upstream = image_upstream(w->image, w->config);
 	w->seen = map_new(IMAGE_PARTS_MAX);
 	if (upstream == NULL || w->seen == NULL) {
-		image_fail(w->image,
+		image_rest(w->image,
 		    upstream == NULL ? "upstream_unknown" : "no_memory",
 		    upstream == NULL
-			? "the configuration has no such upstream any more"
+			? "the configuration has no such upstream any more; "
+			  "it is looked for again soon"
 			: "no memory to look at the image");
 	} else {
 		target_init(
@@ -405,15 +453,19 @@ walk_now(struct image *image)
 	struct walk w = { .releases = image->release->releases,
 		.image = image,
 		.is_known = true };
+	struct edges before = TAILQ_HEAD_INITIALIZER(before);
 
-	image_untie(image);
+	/* Untied last: what is still wanted runs on. */
+	TAILQ_CONCAT(&before, &image->edges, of_image);
 	free(image->error);
 	image->error = NULL;
+	image->retry_at = 0;
 	image->n_digests = image->n_missing = 0;
 	image->bytes = image->missing_bytes = 0;
 	walk_down(&w);
-	image->is_walked = true;
-	set_known(image, w.is_known && image->error == NULL);
+	edges_untie(&before);
+	set_known(
+	    image, w.is_known && image->error == NULL && image->retry_at == 0);
 	release_touch(image->release);
 }
 
@@ -451,18 +503,37 @@ walk_release(struct release *r)
 		walk_image(&r->images[i]);
 }
 
+/* Images whose error may have passed. */
+void
+walk_again(struct release *r, int64_t now)
+{
+	int64_t soonest = 0;
+
+	if (r->retry_at == 0 || now < r->retry_at)
+		return;
+	for (size_t i = 0; i < r->list->n_images; i++) {
+		int64_t at = r->images[i].retry_at;
+
+		if (at != 0 && at <= now)
+			walk_image(&r->images[i]);
+		else if (at != 0 && (soonest == 0 || at < soonest))
+			soonest = at;
+	}
+	r->retry_at = soonest;
+}
+
 static void
 on_committed(void *arg, const struct err *err)
 {
 	struct releases *rs = arg;
 
 	rs->n_commits--;
-	if (err != NULL) {
+	if (err != NULL && !rs->has_lost_pins)
 		log_error("pins of releases were not written; they are tried "
-			  "again",
+			  "again within a minute",
 		    LOG_ERR(err));
-		rs->has_lost_pins = true;
-	}
+	if (err != NULL)
+		pins_lost(rs);
 	releases_idle(rs);
 	if (rs->is_closing)
 		return;
@@ -504,13 +575,18 @@ walk_on(void *arg)
 	struct releases *rs = arg;
 	uint64_t until = clock_mono_us() + SLICE_US;
 
+	if (!store_is_built(rs->spec.store)) {
+		timer_set(&rs->walk, UNBUILT_MS);
+		return;
+	}
 	while (!TAILQ_EMPTY(&rs->to_walk) && rs->n_commits < COMMITS_MAX &&
 	    clock_mono_us() < until)
 		walk_next(rs);
 	warm_soon(rs);
 	if (TAILQ_EMPTY(&rs->to_walk)) {
 		walk_flush(rs);
-		read_forget(rs);
+		if (rs->n_reading == 0)
+			read_forget(rs);
 		releases_settle(rs);
 	} else if (rs->n_commits < COMMITS_MAX) {
 		timer_set(&rs->walk, 0);

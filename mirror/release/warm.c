@@ -10,7 +10,8 @@
 #include "common/log.h"
 #include "release_int.h"
 
-#define LANDED_S 15 /* a row is written by then, or it is asked for again */
+#define LANDED_S 15     /* a row is written by then, or it was not kept */
+#define LIST_LANDED_S 2 /* it may be another repository's that is wanted */
 #define BROKEN_TRIES 4
 
 const struct release_image *
@@ -48,16 +49,16 @@ source_of(struct releases *rs, const char *upstream)
 }
 
 static void
-set_verdict(
-    struct releases *rs, struct source *s, int verdict, const struct err *why)
+source_set(struct releases *rs, struct source *s, enum source_state state,
+    const struct err *why)
 {
-	bool is_new = (int)s->verdict != verdict;
+	bool is_new = s->state != state;
 	struct release *r;
 
-	s->verdict = (unsigned)verdict;
-	if (verdict != SOURCE_GO) {
+	s->state = state;
+	if (state != SOURCE_GO) {
 		(void)snprintf(s->why.code, sizeof(s->why.code), "%s",
-		    verdict == SOURCE_LATER ? "window" : "upstream_down");
+		    state == SOURCE_LATER ? "window" : "upstream_down");
 		(void)snprintf(
 		    s->why.text, sizeof(s->why.text), "%s", why->text);
 	}
@@ -83,9 +84,9 @@ source_look(struct releases *rs, struct source *s)
 	s->look_at = now_s() + 1;
 	if (u == NULL ||
 	    want_may_begin(rs->spec.cache, u, &is_down, &s->next_at, &err))
-		set_verdict(rs, s, SOURCE_GO, NULL);
+		source_set(rs, s, SOURCE_GO, NULL);
 	else
-		set_verdict(rs, s, is_down ? SOURCE_DOWN : SOURCE_LATER, &err);
+		source_set(rs, s, is_down ? SOURCE_DOWN : SOURCE_LATER, &err);
 	config_unref(config);
 }
 
@@ -94,7 +95,7 @@ source_may(struct releases *rs, struct source *s, int64_t now)
 {
 	if (s->look_at == 0) /* else the clock has it looked at */
 		source_look(rs, s);
-	if (s->verdict != SOURCE_GO || now < s->hold_until)
+	if (s->state != SOURCE_GO || now < s->hold_until)
 		return false;
 	return s->n_failures == 0 || s->n_running == 0;
 }
@@ -196,9 +197,8 @@ judge(const struct piece *p, enum err_code code)
 	}
 }
 
-/* MIN, doubled with each try, up to MAX, and up to a quarter more by chance. */
-static int64_t
-back_off(unsigned n_tries, int64_t min_s, int64_t max_s)
+int64_t
+warm_back_off(unsigned n_tries, int64_t min_s, int64_t max_s)
 {
 	int64_t s = max_s;
 
@@ -222,17 +222,18 @@ piece_failed(struct piece *p, const struct err *why)
 		}
 		p->scope = 0;
 		piece_wait(p, PIECE_FAILED, why,
-		    back_off(p->n_tries, WARM_FAILED_MIN_S, WARM_FAILED_MAX_S));
+		    warm_back_off(
+			p->n_tries, WARM_FAILED_MIN_S, WARM_FAILED_MAX_S));
 		return;
 	case VERDICT_DOWN:
-		s->hold_until = back_off(
+		s->hold_until = warm_back_off(
 		    s->n_failures++, WARM_RETRY_MIN_S, WARM_RETRY_MAX_S);
 		break;
 	case VERDICT_AGAIN:
 		break;
 	}
 	piece_wait(p, PIECE_RESTING, why,
-	    back_off(p->n_tries, WARM_RETRY_MIN_S, WARM_RETRY_MAX_S));
+	    warm_back_off(p->n_tries, WARM_RETRY_MIN_S, WARM_RETRY_MAX_S));
 }
 
 static bool
@@ -259,12 +260,28 @@ on_end(void *arg, const struct want_end *end)
 	}
 	p->source->n_failures = 0;
 	p->source->hold_until = 0;
-	if (piece_is_small(p) || is_stored(p)) {
+	if (!piece_is_small(p) && is_stored(p))
+		piece_done(p);
+	else
+		piece_landed(
+		    p, now_s() + (p->is_list ? LIST_LANDED_S : LANDED_S));
+}
+
+/* It came, but nobody told that it is here. */
+static void
+landed_late(struct piece *p)
+{
+	struct err err;
+
+	if (!piece_is_small(p) && is_stored(p)) {
 		piece_done(p);
 		return;
 	}
-	p->next_try_at = now_s() + LANDED_S;
-	piece_move(p, PIECE_LANDED);
+	(void)err_set(&err, ERR_DISK,
+	    "it came in, but was not kept; see the log for what the disk "
+	    "said; it is asked for again");
+	piece_wait(p, PIECE_RESTING, &err,
+	    warm_back_off(p->n_tries, WARM_RETRY_MIN_S, WARM_RETRY_MAX_S));
 }
 
 /* ---- beginning ------------------------------------------------------------------ */
@@ -335,6 +352,32 @@ has_slot(const struct releases *rs, const struct piece *p)
 				 : rs->n_running < WARM_RUNNING_MAX;
 }
 
+struct any_open {
+	struct releases *releases;
+	int64_t now;
+	bool is_it;
+};
+
+static void
+is_open(const void *key, size_t n, void *value, void *arg)
+{
+	struct any_open *any = arg;
+
+	(void)key;
+	(void)n;
+	any->is_it |= source_may(any->releases, value, any->now);
+}
+
+/* Else there is no use in looking at further pieces. */
+static bool
+any_source_may(struct releases *rs, int64_t now)
+{
+	struct any_open any = { rs, now, false };
+
+	map_each(rs->sources, is_open, &any);
+	return any.is_it;
+}
+
 /* Begins what of the release may begin; notes when to look again. */
 static void
 run_release(struct release *r, struct config *config)
@@ -348,6 +391,11 @@ run_release(struct release *r, struct config *config)
 		struct image *image;
 
 		next = TAILQ_NEXT(p, in_queue);
+		if (p->state == PIECE_LANDED && p->next_try_at <= now) {
+			landed_late(p);
+			soonest = now + 1;
+			continue;
+		}
 		if (!has_slot(rs, p)) {
 			was_full = true;
 			if (rs->n_small >= WARM_MANIFESTS_MAX ||
@@ -356,10 +404,14 @@ run_release(struct release *r, struct config *config)
 			continue;
 		}
 		image = startable(p, now, &at);
-		if (image != NULL)
+		if (image != NULL) {
 			open_want(p, image, config);
-		else if (at < soonest)
+			continue;
+		}
+		if (at < soonest)
 			soonest = at;
+		if (!any_source_may(rs, now))
+			break;
 	}
 	if (!was_full)
 		r->idle_until_ms = loop_now_ms(rs->spec.origin) +

@@ -208,6 +208,7 @@ run_rebuild(void *arg)
 	else if (r->n_files > 0)
 		log_info("the index was made anew from the blobs",
 		    LOG_U64("files", r->n_files));
+	atomic_store(&r->store->is_rebuilding, false);
 	return NULL;
 }
 

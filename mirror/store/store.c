@@ -141,6 +141,12 @@ on_scrape(void *arg)
 	metric_set(s->capacity_bytes, (int64_t)u.capacity);
 }
 
+bool
+store_is_built(const struct store *s)
+{
+	return !atomic_load(&s->is_rebuilding);
+}
+
 /* ---- opening and closing ------------------------------------------------ */
 
 static int
@@ -159,6 +165,7 @@ open_all(struct store *s, struct err *err)
 		return -1;
 	if (is_built)
 		return 0;
+	atomic_store(&s->is_rebuilding, true);
 	s->rebuild = rebuild_start(s, err);
 	return s->rebuild != NULL ? 0 : -1;
 }

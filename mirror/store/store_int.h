@@ -50,6 +50,7 @@ struct store {
 	struct index *index;     /* owned */
 	struct work_pool *pool;  /* owned */
 	struct rebuild *rebuild; /* owned; NULL: the index is complete */
+	atomic_bool is_rebuilding;
 	/* Opening and removing drafts by name; work threads only. */
 	pthread_mutex_t drafts_lock;
 	atomic_uint n_drafts; /* that have an owner */

@@ -138,6 +138,15 @@ test_not_walked(void **state)
 	is_closed("state_unknown", "just started");
 }
 
+/* Its pins are still being written. */
+static void
+test_not_pinned(void **state)
+{
+	(void)state;
+	release.state = RELEASE_WARMING;
+	is_closed("not_pinned", "all of its 14 images are here");
+}
+
 static void
 test_failed(void **state)
 {
@@ -298,6 +307,7 @@ main(void)
 		cmocka_unit_test_setup(test_missing, setup),
 		cmocka_unit_test_setup(test_unread, setup),
 		cmocka_unit_test_setup(test_not_walked, setup),
+		cmocka_unit_test_setup(test_not_pinned, setup),
 		cmocka_unit_test_setup(test_failed, setup),
 		cmocka_unit_test_setup(test_held, setup),
 		cmocka_unit_test_setup(test_frozen, setup),

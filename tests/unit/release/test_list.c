@@ -275,6 +275,27 @@ test_set(void **state)
 	release_list_unref(l);
 }
 
+/* What was kept may have outlived them; who asks anew is told. */
+static void
+test_pins_that_have_ended(void **state)
+{
+	struct release_list *l = release_list_new();
+
+	(void)state;
+	set(l, "pin_until", "2020-01-01T00:00:00Z");
+	assert_int_equal(release_list_read(l, STR("nginx@" SHA), RELEASE_TEXT,
+			     config, &faults),
+	    -1);
+	assert_int_equal(faults.n_found, 1);
+	fault_is(0, 0, "pin_until", "has passed");
+	release_list_unref(l);
+	release_faults_done(&faults);
+	release_faults_init(&faults);
+	release_list_unref(taken("{\"images\": [\"nginx@" SHA "\"], "
+				 "\"pin_until\": \"2020-01-01T00:00:00Z\"}",
+	    RELEASE_JSON));
+}
+
 static void
 is_same(const struct release_list *l)
 {
@@ -386,6 +407,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 		    test_tags_on_request, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_set, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_pins_that_have_ended, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_text_and_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_many, setup, teardown),

@@ -407,6 +407,15 @@ all_of_them(void **state)
 }
 
 static void
+reopen(struct bench *b)
+{
+	release_call_done(&b->call);
+	close_mirror(b);
+	open_store(b->f);
+	open_mirror(b);
+}
+
+static void
 kept_over_a_restart(void **state)
 {
 	struct bench *b = *state;
@@ -416,15 +425,48 @@ kept_over_a_restart(void **state)
 	await_ready(b);
 	accepted_at = b->now.accepted_at;
 	ready_at = b->now.ready_at;
-	release_call_done(&b->call);
-	close_mirror(b);
-	open_store(b->f);
-	open_mirror(b);
+	reopen(b);
 	await_ready(b);
 	assert_whole(b, 0x0f);
 	assert_int_equal(b->now.accepted_at, accepted_at);
 	assert_int_equal(b->now.ready_at, ready_at);
 	assert_int_equal(b->now.lost_at, 0);
+}
+
+static bool
+has_pins(struct bench *b)
+{
+	char name[INDEX_RELEASE_MAX + 1];
+	struct err err;
+	struct index_reader *reader = index_reader_new(b->f->store, &err);
+	bool is_it = index_next_release(reader, STR(""), name);
+
+	index_release(reader);
+	index_reader_free(reader);
+	return is_it;
+}
+
+/* What can't be read is not gone. */
+static void
+the_folder_can_not_be_read(void **state)
+{
+	struct bench *b = *state;
+	const char *at = b->f->store_path;
+
+	put(b, 0x0f);
+	await_ready(b);
+	assert_int_equal(
+	    run("cd %s/state && mv releases away && touch releases", at), 0);
+	reopen(b);
+	call(b, RELEASE_VIEW, NULL);
+	assert_int_equal(b->call.error.code, ERR_NOT_FOUND);
+	reopen(b); /* all that was begun has ended */
+	assert_true(has_pins(b));
+	assert_int_equal(
+	    run("cd %s/state && rm releases && mv away releases", at), 0);
+	reopen(b);
+	await_ready(b);
+	assert_whole(b, 0x0f);
 }
 
 /* Every part of every image, and how it is. */
@@ -766,6 +808,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(all_of_them, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    kept_over_a_restart, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    the_folder_can_not_be_read, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    an_image_shown, setup, teardown),
 		cmocka_unit_test_setup_teardown(
