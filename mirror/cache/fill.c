@@ -357,7 +357,7 @@ static enum fill_step
 step_try(struct fill *f)
 {
 	const struct config_endpoint *endpoint;
-	uint64_t wait_ms = 0;
+	uint64_t wait_ms = 0, now;
 	struct err err;
 
 	f->attempt.class = fill_class(f);
@@ -374,8 +374,10 @@ step_try(struct fill *f)
 		return give_up(f);
 	if (start_lane(f, &err) != 0)
 		return fill_fail(f, &err);
+	now = now_ms(f);
 	if (f->stream == NULL)
-		timer_set(&f->timer, f->patient_until_ms - now_ms(f));
+		timer_set(&f->timer,
+		    f->patient_until_ms > now ? f->patient_until_ms - now : 0);
 	return fill_move(f, FILL_HEAD);
 }
 

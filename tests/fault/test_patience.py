@@ -184,3 +184,17 @@ def test_silent_endpoint_of_an_unknown_blob(start, origin, content):
         answer, _ = timed(mirror, content.target)
         gate.open()
         assert (answer.status, answer.body) == (200, content.data)
+
+
+def test_who_comes_after_the_patience_of_others(own, origin, new_seed):
+    """The question is still under way: its answer is for who waits then."""
+    content = origin.load("lib/x", images.image(layers=6, size=1000, seed=new_seed()))
+    data = content.manifests[content.top][1]
+    assert 23 < len(data) / 50 < 38   # longer than the 20 s of patience
+    origin.when("GET .*manifests", rate=50)
+    target = f"/v2/lib/x/manifests/{content.top}"
+    answer, _ = timed(own, target)
+    assert answer.status == 503
+    answer, _ = timed(own, target)
+    assert (answer.status, answer.body) == (200, data)
+    assert origin.count("GET .*manifests") == 1
