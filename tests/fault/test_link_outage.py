@@ -114,8 +114,10 @@ def test_a_window_opens_by_the_clock(start, far, new_large):
              "rate": "30Mbit"}]}})
     with Crowd() as crowd:
         crowd.join(1, mirror.port, get(large.target))
+        before = opens.replace(second=0, microsecond=0) - datetime.timedelta(seconds=0.5)
         with Meter(origin.wan.payload_down) as shut:
-            crowd.pump(lambda: link_of(mirror)["in_window"])
+            crowd.pump(lambda: datetime.datetime.now(zone) > before)
+        crowd.pump(lambda: link_of(mirror)["in_window"])
         with Meter(origin.wan.payload_down) as open_:
             crowd.pump(lambda: open_.since() > 4)
     assert link_of(mirror)["rate"] == 30 * 125000
