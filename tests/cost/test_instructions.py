@@ -14,6 +14,7 @@ from lib import images
 
 FIGURES = Path(__file__).with_name("figures.json")
 ROOM = 0.05
+PACE_ROOM = 0.5        # where it depends on how fast the client reads
 WARM_UP, TIMES = 50, 400
 MIB = 1 << 20
 FIELDS = {"User-Agent": "containerd/1.6.20", "Accept-Encoding": "gzip",
@@ -54,13 +55,13 @@ def per_request(counted, method, target, status, times=TIMES):
         return counted.count(lambda: ask(times)) / times
 
 
-def check(what, count):
+def check(what, count, room=ROOM):
     figures = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
     if os.environ.get("RAILHEAD_COST") == "write":
         figures[what] = round(count)
         FIGURES.write_text(json.dumps(figures, indent=1, sort_keys=True) + "\n")
     figure = figures[what]
-    assert count <= (1 + ROOM) * figure, \
+    assert count <= (1 + room) * figure, \
         f"{what}: {count:.0f} instructions, and {figure} are written down"
 
 
@@ -74,7 +75,7 @@ def test_mebibyte_of_a_blob(counted):
     size = 8 * MIB
     head = per_request(counted, *blob(counted, size, "HEAD"))
     whole = per_request(counted, *blob(counted, size), times=20)
-    check("MiB of a blob", (whole - head) / (size / MIB))
+    check("MiB of a blob", (whole - head) / (size / MIB), PACE_ROOM)
 
 
 def test_request_on_a_connection_of_its_own(counted):
