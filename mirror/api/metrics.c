@@ -18,7 +18,7 @@ metrics_setup(struct admin *a)
 	const char *build[] = { version_number(), version_commit() };
 	struct metric *info = metric_cell(M_build_info, build);
 
-	for (int w = 0; w < WINDOW_COUNT; w++) {
+	for (enum ratio_window w = 0; w < WINDOW_COUNT; w++) {
 		const char *requests[] = { "requests", windows[w] };
 		const char *bytes[] = { "bytes", windows[w] };
 
@@ -33,7 +33,7 @@ set_cells(struct admin *a)
 {
 	struct metric *dropped = metric_get(M_log_dropped_total);
 
-	for (int w = 0; w < WINDOW_COUNT; w++) {
+	for (enum ratio_window w = 0; w < WINDOW_COUNT; w++) {
 		metric_set(
 		    a->ratio_cells[0][w], (int64_t)ratio_requests(a->ratio, w));
 		metric_set(

@@ -46,7 +46,7 @@ json_requests(void)
 	json_t *all = json_object();
 
 	traffic_totals(&totals);
-	for (int i = 0; i < RESULT_COUNT; i++)
+	for (enum traffic_result i = 0; i < RESULT_COUNT; i++)
 		(void)json_object_set_new(all, traffic_result_name(i),
 		    json_integer((json_int_t)totals.requests[i]));
 	return all;

@@ -155,7 +155,7 @@ cache_port_free(struct cache_port *p)
  */
 
 void
-cache_key(struct cache_key *k, int kind, const struct target *t)
+cache_key(struct cache_key *k, enum ask_kind kind, const struct target *t)
 {
 	size_t n_scope = strlen(t->scope), n;
 	const void *name = t->tag;

@@ -70,7 +70,7 @@ struct cache_key {
 	char bytes[2 + TARGET_SCOPE_MAX + 1 + TARGET_TAG_MAX + 1];
 	size_t n;
 };
-void cache_key(struct cache_key *, int kind, const struct target *);
+void cache_key(struct cache_key *, enum ask_kind, const struct target *);
 
 /* The code of an upstream's failure, as clients shall see it: UNKNOWN for a
  * 404, the configured one when it denied, else CODE. */

@@ -43,7 +43,7 @@ gate_code_rule(enum gate_code code)
 
 /* ---- reasons ------------------------------------------------------------ */
 
-static void
+__attribute__((format(printf, 4, 0))) static void
 vadd(struct gate_reason *all, size_t *n, enum gate_code code, const char *fmt,
     va_list ap)
 {
